@@ -1,0 +1,62 @@
+import type { z } from 'zod';
+import type { SourceLocation } from '../shared/errors.ts';
+import type { Host, Inventory } from '../model/types.ts';
+import type { SystemFact } from '../remote/facts/contract.ts';
+import type { ResourceTree } from '../resources/contract.ts';
+
+/** What a role sees when it declares a host's resources. */
+export interface RoleContext<Params> {
+  readonly host: Host;
+  /** Checked, with defaults filled in. */
+  readonly params: Params;
+  readonly inventory: Inventory;
+  /** Facts of the system; remembered from the last run and checked again in the same round trip. */
+  system(): Promise<SystemFact>;
+}
+
+export interface RoleDefinition<Name extends string, Schema extends z.ZodType> {
+  readonly name: Name;
+  /** One line, for `lab inventory` and plans. */
+  readonly description?: string;
+  /** A zod object. Values come from its defaults, then the inventory (all, groups, host), then the play. */
+  readonly params: Schema;
+  resources(context: RoleContext<z.output<Schema>>): ResourceTree | Promise<ResourceTree>;
+}
+
+/** A role; call it with parameters to use it in a play. */
+export interface Role<Name extends string = string, Schema extends z.ZodType = z.ZodType> {
+  (params?: Partial<z.input<Schema>>): RoleUse;
+  readonly roleName: Name;
+  readonly definition: RoleDefinition<Name, Schema>;
+}
+
+/** A role with the parameters that a play gives it. */
+export interface RoleUse {
+  readonly kind: 'role';
+  readonly role: RoleDefinition<string, z.ZodType>;
+  readonly params: Readonly<Record<string, unknown>>;
+  readonly at: SourceLocation | undefined;
+}
+
+export interface Play {
+  readonly name: string;
+  /** Hosts, groups, `all`, or patterns of them, as in `--limit`. */
+  readonly hosts: readonly string[];
+  readonly roles: readonly RoleUse[];
+  /** Resources declared in the play itself. */
+  readonly resources?: ((context: RoleContext<Readonly<Record<string, unknown>>>) => ResourceTree | Promise<ResourceTree>) | undefined;
+  readonly tags: readonly string[];
+  /** How many hosts at a time; default all. */
+  readonly serial?: number | undefined;
+  /** How many hosts may fail before the play stops; default no limit. */
+  readonly maxFail?: number | undefined;
+  readonly at: SourceLocation | undefined;
+}
+
+export interface Playbook {
+  readonly kind: 'playbook';
+  readonly name: string;
+  readonly inventory: Inventory;
+  readonly plays: readonly Play[];
+  readonly at: SourceLocation | undefined;
+}

@@ -1,0 +1,60 @@
+import { inspect } from 'node:util';
+
+const redacted = '‹secret›';
+const valueOf = new WeakMap<Secret, string>();
+
+/**
+ * A value that shows itself nowhere: `String(…)`, template literals, `console.log`, `JSON.stringify` and YAML all give
+ * `‹secret›`. Only `reveal` gives the value, and only code that writes it to a host's stdin calls that.
+ *
+ * @example
+ * const password = new Secret('hunter2', 'nas.password');
+ * `${password}`; // '‹secret›'
+ */
+export class Secret {
+  /** What it is called in messages, e.g. the path in the secrets file. */
+  readonly label: string;
+
+  constructor(value: string, label = 'secret') {
+    this.label = label;
+    valueOf.set(this, value);
+    Object.freeze(this);
+  }
+
+  toString(): string {
+    return redacted;
+  }
+  toJSON(): string {
+    return redacted;
+  }
+  [Symbol.toPrimitive](): string {
+    return redacted;
+  }
+  [inspect.custom](): string {
+    return `Secret(${this.label})`;
+  }
+}
+
+/** The value itself. Keep it out of argv, errors, logs and files that others can read. */
+export function reveal(value: Secret | string): string {
+  return value instanceof Secret ? (valueOf.get(value) ?? '') : value;
+}
+
+/**
+ * Replaces every occurrence of known secret values in text that comes back from a host. Values under four characters are
+ * left alone: they would blank out half of every output.
+ */
+export class Redactor {
+  readonly #values = new Set<string>();
+
+  add(secret: Secret): void {
+    const value = reveal(secret);
+    for (const part of [value, ...value.split('\n')]) if (part.trim().length >= 4) this.#values.add(part);
+  }
+
+  redact(text: string): string {
+    let result = text;
+    for (const value of [...this.#values].sort((a, b) => b.length - a.length)) result = result.replaceAll(value, redacted);
+    return result;
+  }
+}

@@ -1,0 +1,74 @@
+import type { Readable, Writable } from 'node:stream';
+import type { Secret } from '../shared/secret.ts';
+
+/** How the user of the connection becomes root on the host. */
+export type BecomeMethod = 'none' | 'sudo' | 'doas';
+
+/** Everything that a transport needs to reach one host; what is absent comes from `~/.ssh/config` or the default. */
+export interface ConnectionSettings {
+  /** `ssh` (ssh2, default), `openssh` (the system's `ssh`), `docker` (`docker exec`), `local` (this machine). */
+  readonly transport: 'ssh' | 'openssh' | 'docker' | 'local';
+  /** Address or name to dial; a `Host` alias of `~/.ssh/config` works. For `docker`: the container. */
+  readonly address: string;
+  readonly port?: number | undefined;
+  readonly user?: string | undefined;
+  readonly password?: Secret | undefined;
+  /** Path of a private key. */
+  readonly identityFile?: string | undefined;
+  readonly passphrase?: Secret | undefined;
+  /** Jump hosts, outermost first, each `[user@]host[:port]`. */
+  readonly proxyJump?: readonly string[] | undefined;
+  /** An additional OpenSSH client configuration file instead of `~/.ssh/config`. */
+  readonly configFile?: string | undefined;
+  readonly become: BecomeMethod;
+  readonly becomePassword?: Secret | undefined;
+  /** Default 10. */
+  readonly connectTimeoutSeconds?: number | undefined;
+}
+
+/** A host key as in a `known_hosts` line: `ssh-ed25519` and base64. */
+export interface HostKey {
+  readonly type: string;
+  readonly base64: string;
+}
+
+/** Decides on host keys: pinned ones come from the lock file and `known_hosts`. */
+export interface HostKeyPolicy {
+  /** Keys pinned for this host in the lock file; empty when never seen. */
+  pinned(host: string): readonly HostKey[];
+  /**
+   * Called when no key of the host is known anywhere. Resolves true to accept and pin it. Without a person to ask it
+   * resolves false, and the connection fails with HOST_KEY_UNKNOWN.
+   */
+  firstContact(host: string, key: HostKey, fingerprint: string): Promise<boolean>;
+}
+
+/** A running process on the host with its three streams, closed with the connection. */
+export interface RemoteProcess {
+  readonly stdin: Writable;
+  readonly stdout: Readable;
+  readonly stderr: Readable;
+  /** Exit code; `null` when it ended without one (signal, connection lost): unknown, never success. */
+  readonly exit: Promise<number | null>;
+  kill(): void;
+}
+
+export interface Connection extends AsyncDisposable {
+  /** Name of the host in the inventory. */
+  readonly host: string;
+  /** The key the host presented, where the transport has one. */
+  readonly hostKey?: HostKey | undefined;
+  /** Starts a process; `argv` is quoted once, here. No terminal. */
+  start(argv: readonly string[]): Promise<RemoteProcess>;
+  /** Settles when the connection is gone: `undefined` after a regular close, else why. */
+  readonly closed: Promise<Error | undefined>;
+}
+
+export interface Transport {
+  /** @throws LabError UNREACHABLE, AUTH_FAILED, HOST_KEY_UNKNOWN, HOST_KEY_CHANGED, SSH_CONFIG */
+  connect(
+    host: string,
+    settings: ConnectionSettings,
+    options: { readonly hostKeys: HostKeyPolicy; readonly signal?: AbortSignal | undefined },
+  ): Promise<Connection>;
+}
