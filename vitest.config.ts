@@ -1,0 +1,40 @@
+import { defineConfig } from 'vitest/config';
+
+/** Two cores and one engine: hosts booting side by side make each other miss their deadlines. */
+const containers = {
+  globalSetup: ['test/support/global-setup.ts'],
+  testTimeout: 60_000,
+  hookTimeout: 120_000,
+  maxWorkers: 2,
+};
+
+export default defineConfig({
+  test: {
+    projects: [
+      {
+        test: {
+          name: 'unit',
+          include: ['test/unit/**/*.test.ts', 'test/cases/**/*.test.ts', 'test/types/**/*.test.ts'],
+          testTimeout: 10_000,
+          typecheck: {
+            enabled: true,
+            include: ['test/types/**/*.test-d.ts'],
+            tsconfig: 'tsconfig.check.json',
+            ignoreSourceErrors: true,
+          },
+        },
+      },
+      { test: { name: 'integration', include: ['test/integration/**/*.test.ts'], ...containers } },
+      {
+        test: {
+          name: 'e2e',
+          include: ['test/e2e/**/*.test.ts'],
+          ...containers,
+          fileParallelism: false,
+          testTimeout: 300_000,
+        },
+      },
+      { test: { name: 'long', include: ['test/long/**/*.test.ts'], ...containers, testTimeout: 1_800_000 } },
+    ],
+  },
+});
