@@ -1,5 +1,5 @@
-import type { ConnectionSettings } from '../transport/contract.ts';
 import type { SourceLocation } from '../shared/errors.ts';
+import type { ConnectionSettings } from '../transport/contract.ts';
 
 /**
  * The model after loading: everything is resolved, every reference exists. What a user writes is `InventoryInput`
@@ -28,12 +28,17 @@ export interface Host {
   readonly params: ReadonlyMap<string, Readonly<Record<string, unknown>>>;
   /** `base.timezone` → where that value was declared (`group home`, `host nas`, `all`). */
   readonly provenance: ReadonlyMap<string, Provenance>;
+  /** The same for connection settings: `user` → `all`. What nobody declared is missing. */
+  readonly connectionProvenance?: ReadonlyMap<string, Provenance> | undefined;
 }
 
 export interface Provenance {
   readonly level: 'all' | 'group' | 'host';
   /** Name of the group or host; `all` for the level all. */
   readonly name: string;
+  /** Path inside the inventory document: `['groups', 'home', 'params', 'base', 'timezone']`. */
+  readonly path?: readonly (string | number)[] | undefined;
+  /** Known at once for YAML; for TypeScript `locateInTypeScript` finds it from `path`. */
   readonly at?: SourceLocation | undefined;
 }
 
@@ -82,7 +87,7 @@ export interface Flow {
   /** A service, or a host or group with ports given. */
   readonly to: readonly Endpoint[];
   readonly protocol?: 'tcp' | 'udp' | undefined;
-  /** Empty when the services named in `to` say which. */
+  /** Empty when the services named in `to` say which, or when every port is meant (`ports: 'any'`). */
   readonly ports: readonly number[];
   /** Why it exists; becomes a comment in every backend. */
   readonly reason: string;

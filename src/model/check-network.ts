@@ -1,0 +1,157 @@
+import type { InventoryInput } from './input.ts';
+import {
+  type Address,
+  contains,
+  formatAddress,
+  formatPrefix,
+  networkOf,
+  overlap,
+  type Prefix,
+  parseAddress,
+  parsePrefix,
+  reservedAs,
+} from './ip-address.ts';
+import { type DocumentPath, itemsAt, type Problem } from './problems.ts';
+
+type Placed<T> = { readonly value: T; readonly owner: string; readonly path: DocumentPath };
+
+/** Prefixes and addresses: malformed, overlapping, outside their network, used twice. */
+export function checkNetworks(input: InventoryInput): Problem[] {
+  const problems: Problem[] = [];
+  const prefixes: Placed<Prefix>[] = [];
+  for (const [owner, network] of Object.entries(input.networks ?? {})) {
+    const items = itemsAt(network.prefixes, ['networks', owner, 'prefixes']);
+    if (items.length === 0) {
+      problems.push({
+        message: 'a network needs at least one prefix',
+        path: ['networks', owner, 'prefixes'],
+        expected: 'a prefix such as 10.77.1.0/24',
+        found: '[]',
+      });
+    }
+    for (const { item, path } of items) {
+      const value = parsePrefix(item);
+      const problem = problemOfPrefix(item, value, path) ?? problemOfOverlap(value, owner, path, prefixes);
+      if (problem !== undefined) problems.push(problem);
+      else if (value !== undefined) prefixes.push({ value, owner, path });
+    }
+  }
+  const used = new Map<string, string>();
+  for (const [host, { addresses }] of Object.entries(input.hosts)) {
+    for (const [network, list] of Object.entries(addresses ?? {})) {
+      for (const { item, path } of itemsAt(list, ['hosts', host, 'addresses', network])) {
+        const mine = prefixes.filter(({ owner }) => owner === network).map(({ value }) => value);
+        problems.push(...problemsOfAddress(item, path, host, network, mine, used));
+      }
+    }
+  }
+  return problems;
+}
+
+function problemOfPrefix(text: string, prefix: Prefix | undefined, path: DocumentPath): Problem | undefined {
+  if (prefix === undefined) {
+    const alone = parseAddress(text);
+    const hint =
+      alone === undefined ? undefined : `write the length too, as in ${text}/${alone.kind() === 'ipv4' ? 24 : 64}`;
+    return {
+      message: 'this is no prefix',
+      path,
+      expected: 'an address and a length, such as 10.77.1.0/24 or fd00:77::/64',
+      found: text,
+      hint,
+    };
+  }
+  const exact = formatPrefix(networkOf(prefix));
+  if (formatPrefix(prefix) === exact) return undefined;
+  return { message: 'this prefix has bits set beyond its length', path, expected: exact, found: text };
+}
+
+function problemOfOverlap(
+  prefix: Prefix | undefined,
+  owner: string,
+  path: DocumentPath,
+  earlier: readonly Placed<Prefix>[],
+): Problem | undefined {
+  if (prefix === undefined) return undefined;
+  const other = earlier.find(({ value }) => overlap(value, prefix));
+  if (other === undefined) return undefined;
+  const whose = other.owner === owner ? 'the same network' : `the network "${other.owner}"`;
+  return {
+    message: `this prefix overlaps one of ${whose}`,
+    path,
+    expected: 'prefixes that share no address',
+    found: `${formatPrefix(prefix)} and ${formatPrefix(other.value)}`,
+  };
+}
+
+function problemsOfAddress(
+  text: string,
+  path: DocumentPath,
+  host: string,
+  network: string,
+  prefixes: readonly Prefix[],
+  used: Map<string, string>,
+): Problem[] {
+  const address = parseAddress(text);
+  if (address === undefined) {
+    return [
+      {
+        message: 'this is no IP address',
+        path,
+        expected: 'an address such as 10.77.1.10 or fd00:77::10',
+        found: text,
+        hint: hintForAddress(text),
+      },
+    ];
+  }
+  const key = formatAddress(address);
+  const owner = used.get(key);
+  if (owner !== undefined) {
+    return [
+      {
+        message: `this address is used twice`,
+        path,
+        expected: 'an address of its own',
+        found: `${key}, which "${owner}" has already`,
+      },
+    ];
+  }
+  used.set(key, host);
+  return problemsOfPlace(address, path, network, prefixes);
+}
+
+function problemsOfPlace(
+  address: Address,
+  path: DocumentPath,
+  network: string,
+  prefixes: readonly Prefix[],
+): Problem[] {
+  if (prefixes.length === 0) return [];
+  const found = formatAddress(address);
+  const home = prefixes.find((prefix) => contains(prefix, address));
+  if (home === undefined) {
+    return [
+      {
+        message: `this address is outside the network "${network}"`,
+        path,
+        expected: `an address in ${prefixes.map(formatPrefix).join(' or ')}`,
+        found,
+      },
+    ];
+  }
+  const role = reservedAs(home, address);
+  if (role === undefined) return [];
+  return [
+    {
+      message: `this is the ${role} address of ${formatPrefix(home)}, which no host can have`,
+      path,
+      expected: 'an address between network and broadcast address',
+      found,
+    },
+  ];
+}
+
+function hintForAddress(text: string): string | undefined {
+  if (text.includes('/')) return 'leave the length out: it belongs to the network';
+  return /^0\d|\.0\d/.test(text) ? 'leave out leading zeros: some programs read them as octal' : undefined;
+}

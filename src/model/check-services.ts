@@ -1,0 +1,158 @@
+import type { EndpointInput, FlowInput, InventoryInput, ServiceInput } from './input.ts';
+import { parseAddress } from './ip-address.ts';
+import { type DocumentPath, itemsAt, listOf, type Problem } from './problems.ts';
+
+/** Services whose parts do not go together, and DNS names that are malformed or promised twice. */
+export function checkServices(input: InventoryInput): Problem[] {
+  const owners = new Map<string, string>();
+  return Object.entries(input.services ?? {}).flatMap(([name, service]) => {
+    const path = ['services', name];
+    const names = (['public', 'private'] as const).flatMap((kind) =>
+      itemsAt(service[kind], [...path, kind]).flatMap(({ item, path: at }) =>
+        problemsOfName(item, kind, at, name, owners),
+      ),
+    );
+    return [...problemsOfMode(service, path), ...names, ...problemsOfGateway(service, path, input)];
+  });
+}
+
+function problemsOfMode({ mode, protocol }: ServiceInput, path: DocumentPath): Problem[] {
+  if (mode === undefined || protocol === undefined) return [];
+  const needed = mode === 'udp' ? 'udp' : 'tcp';
+  if (protocol === needed) return [];
+  return [
+    {
+      message: `the mode "${mode}" does not go with ${protocol}`,
+      path: [...path, 'protocol'],
+      expected: needed,
+      found: protocol,
+    },
+  ];
+}
+
+function problemsOfName(
+  text: string,
+  kind: 'public' | 'private',
+  path: DocumentPath,
+  service: string,
+  owners: Map<string, string>,
+): Problem[] {
+  const bad = problemOfDnsName(text, kind, path);
+  if (bad !== undefined) return [bad];
+  const key = `${kind} ${text}`;
+  const other = owners.get(key);
+  owners.set(key, service);
+  if (other === undefined) return [];
+  return [
+    {
+      message: `two services have the ${kind} name "${text}"`,
+      path,
+      expected: 'a name of its own',
+      found: `${text}, which "${other}" has already`,
+    },
+  ];
+}
+
+function problemOfDnsName(text: string, kind: 'public' | 'private', path: DocumentPath): Problem | undefined {
+  const expected = kind === 'public' ? 'a DNS name such as photos.example.dev' : 'a DNS name such as grafana.home.arpa';
+  const problem = (hint?: string): Problem => ({
+    message: 'this is no DNS name',
+    path,
+    expected,
+    found: JSON.stringify(text),
+    hint,
+  });
+  if (text.includes('*')) return problem('a wildcard would answer for names that nobody declared: write each name');
+  if (text.includes('://') || text.includes('/')) return problem('only the name, without scheme and path');
+  if (text.endsWith('.')) return problem('leave out the dot at the end');
+  if (text !== text.toLowerCase()) return problem('write it in lower case');
+  if (parseAddress(text) !== undefined) return problem('this is an address');
+  const labels = text.split('.');
+  // RFC 1035 2.3.4 and RFC 1123 2.1
+  const wellFormed = text.length <= 253 && labels.every((label) => /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/.test(label));
+  if (!wellFormed)
+    return problem(/[^\p{ASCII}]/u.test(text) ? 'write an international name in its xn-- form' : undefined);
+  if (kind === 'public' && labels.length < 2) return problem('a public name has a domain');
+  return undefined;
+}
+
+function problemsOfGateway(service: ServiceInput, path: DocumentPath, input: InventoryInput): Problem[] {
+  const hasPublicNames = listOf(service.public).length > 0;
+  const gateways = itemsAt(service.gateways, [...path, 'gateways']);
+  if (!hasPublicNames) {
+    return gateways.slice(0, 1).map(({ path: at }) => ({
+      message: 'a gateway carries public names, and this service has none',
+      path: at,
+      expected: 'public names, or no gateway',
+    }));
+  }
+  if (gateways.length > 0 || isPublic(service.host, input)) return [];
+  return [
+    {
+      message: `nothing carries the public name to "${service.host}"`,
+      path: [...path, 'public'],
+      expected: 'a gateway, or a host with an address on a public network',
+      found: 'neither',
+      hint: "add gateways: ['…']",
+    },
+  ];
+}
+
+function isPublic(host: string, input: InventoryInput): boolean {
+  return Object.keys(input.hosts[host]?.addresses ?? {}).some((network) => input.networks?.[network]?.public === true);
+}
+
+/** Flows that leave open which ports they mean. */
+export function checkFlows(input: InventoryInput): Problem[] {
+  return (input.flows ?? []).flatMap((flow, index) => problemsOfFlow(flow, ['flows', index], input));
+}
+
+function problemsOfFlow(flow: FlowInput, path: DocumentPath, input: InventoryInput): Problem[] {
+  const problems: Problem[] = [];
+  for (const side of ['from', 'to'] as const) {
+    if (listOf<EndpointInput>(flow[side]).length > 0) continue;
+    problems.push({
+      message: 'this side of the flow names nothing',
+      path: [...path, side],
+      expected: 'at least one name',
+      found: '[]',
+    });
+  }
+  const isService = (target: EndpointInput): boolean =>
+    typeof target === 'string' && Object.hasOwn(input.services ?? {}, target);
+  const targets = listOf<EndpointInput>(flow.to);
+  const open = targets.filter((target) => !isService(target));
+  const portless = flow.ports === undefined || listOf<unknown>(flow.ports).length === 0;
+  if (open.length > 0 && portless) {
+    const name = typeof open[0] === 'string' ? `"${open[0]}"` : 'a namespace';
+    problems.push({
+      message: `the flow to ${name} does not say which ports`,
+      path: flow.ports === undefined ? path : [...path, 'ports'],
+      expected: "ports, such as [22, 443], or 'any'",
+      found: flow.ports === undefined ? 'nothing' : '[]',
+    });
+  }
+  if (open.length === 0 && targets.length > 0) {
+    for (const key of ['ports', 'protocol'] as const) {
+      if (flow[key] === undefined) continue;
+      const hint = 'the service says it; for other ports name its host';
+      problems.push({ message: `a flow to a service does not need "${key}"`, path: [...path, key], hint });
+    }
+  }
+  if (flow.ports === 'any' && flow.protocol !== undefined) {
+    problems.push({
+      message: `"any" means every port of every protocol`,
+      path: [...path, 'protocol'],
+      hint: 'leave the protocol out, or name ports',
+    });
+  }
+  if (flow.reason.trim() === '') {
+    problems.push({
+      message: 'a flow needs a reason',
+      path: [...path, 'reason'],
+      expected: 'a sentence',
+      found: JSON.stringify(flow.reason),
+    });
+  }
+  return problems;
+}

@@ -1,0 +1,130 @@
+import type { Secret } from '../shared/secret.ts';
+import type { BecomeMethod, ConnectionSettings } from '../transport/contract.ts';
+
+/**
+ * What a user writes. The type parameters are the names that are declared: each is inferred from the keys of its
+ * section only (`NoInfer` elsewhere), so that an unknown name fails to compile where it stands. `schema.ts` is the same
+ * shape for values that no compiler has seen; a type test holds the two together.
+ */
+export interface InventoryInput<
+  HostName extends string = string,
+  GroupName extends string = string,
+  DeviceName extends string = string,
+  NetworkName extends string = string,
+  ServiceName extends string = string,
+> {
+  /** For editors: the JSON Schema of this document. Ignored. */
+  readonly $schema?: string | undefined;
+  /** How to connect to every host, unless a group or the host says otherwise. */
+  readonly ssh?: ConnectionDefaultsInput | undefined;
+  /** Role parameters of every host. */
+  readonly params?: RoleParamsInput | undefined;
+  readonly networks?: { readonly [Name in NetworkName]: NetworkInput } | undefined;
+  readonly groups?: { readonly [Name in GroupName]: GroupInput<NoInfer<GroupName>> } | undefined;
+  readonly hosts: { readonly [Name in HostName]: HostInput<NoInfer<GroupName>, NoInfer<NetworkName>> };
+  readonly devices?: { readonly [Name in DeviceName]: DeviceInput } | undefined;
+  readonly services?: { readonly [Name in ServiceName]: ServiceInput<NoInfer<HostName>> } | undefined;
+  /** Traffic that is meant to be possible. What no flow names is denied. */
+  readonly flows?:
+    | readonly FlowInput<
+        | NoInfer<HostName>
+        | NoInfer<GroupName>
+        | NoInfer<DeviceName>
+        | NoInfer<NetworkName>
+        | NoInfer<ServiceName>
+        | 'internet'
+        | 'all'
+      >[]
+    | undefined;
+}
+
+/** Role name → values for that role's parameters. They are checked by the role's own schema when a play uses it. */
+export interface RoleParamsInput {
+  readonly [role: string]: { readonly [param: string]: unknown };
+}
+
+export interface NetworkInput {
+  /** CIDR prefixes, IPv4 or IPv6: `10.77.1.0/24`. */
+  readonly prefixes: OneOrMore<string>;
+  /** Its addresses can be reached from the internet. Default false. */
+  readonly public?: boolean | undefined;
+}
+
+export interface GroupInput<GroupName extends string = string> {
+  /** Groups inside this one: their hosts belong to this group too. */
+  readonly children?: readonly GroupName[] | undefined;
+  readonly ssh?: ConnectionDefaultsInput | undefined;
+  readonly params?: RoleParamsInput | undefined;
+}
+
+export interface HostInput<GroupName extends string = string, NetworkName extends string = string> {
+  readonly groups?: readonly GroupName[] | undefined;
+  /** Address or name to connect to. Default: the host's first address on a network. */
+  readonly address?: string | undefined;
+  /** Network → this host's addresses on it. */
+  readonly addresses?: { readonly [Name in NetworkName]?: OneOrMore<string> | undefined } | undefined;
+  readonly ssh?: ConnectionInput | undefined;
+  readonly params?: RoleParamsInput | undefined;
+}
+
+export interface DeviceInput {
+  readonly owner?: string | undefined;
+}
+
+export interface ServiceInput<HostName extends string = string> {
+  readonly host: HostName;
+  /** 1 to 65535. */
+  readonly port: number;
+  /** Default `tcp`; `udp` for the mode `udp`. */
+  readonly protocol?: 'tcp' | 'udp' | undefined;
+  /** How a gateway carries it. Default: `http` with public names, else the protocol. */
+  readonly mode?: 'http' | 'tls-passthrough' | 'tcp' | 'udp' | undefined;
+  /** Public DNS names. They need a gateway, or a host on a public network. */
+  readonly public?: OneOrMore<string> | undefined;
+  /** DNS names that resolve only inside. */
+  readonly private?: OneOrMore<string> | undefined;
+  /** Hosts that carry the public names. */
+  readonly gateways?: OneOrMore<HostName> | undefined;
+}
+
+export interface FlowInput<Name extends string = string> {
+  readonly from: OneOrMore<EndpointInput<Name>>;
+  readonly to: OneOrMore<EndpointInput<Name>>;
+  /** Default `tcp` when ports are given. */
+  readonly protocol?: 'tcp' | 'udp' | undefined;
+  /** Needed unless every target is a service; `any` for every port of every protocol. */
+  readonly ports?: 'any' | OneOrMore<number> | undefined;
+  /** Why it exists; becomes a comment in every backend. */
+  readonly reason: string;
+}
+
+/** A name of the inventory, `internet`, `all` (every host), or a Kubernetes namespace. */
+export type EndpointInput<Name extends string = string> = Name | { readonly namespace: string };
+
+/** Connection settings that several hosts can share; all but the address. */
+export interface ConnectionDefaultsInput {
+  /** Default `ssh`. */
+  readonly transport?: ConnectionSettings['transport'] | undefined;
+  readonly port?: number | undefined;
+  readonly user?: string | undefined;
+  readonly password?: Secret | undefined;
+  /** Private key. A relative path starts at the project's folder, `~/` at the home folder. */
+  readonly identityFile?: string | undefined;
+  readonly passphrase?: Secret | undefined;
+  /** Jump hosts, outermost first: a host of the inventory, or `[user@]host[:port]`. */
+  readonly proxyJump?: OneOrMore<string> | undefined;
+  /** OpenSSH client configuration to read instead of `~/.ssh/config`; relative as `identityFile`. */
+  readonly configFile?: string | undefined;
+  /** Default `none` for root and for the transports `docker` and `local`, else `sudo`. */
+  readonly become?: BecomeMethod | undefined;
+  readonly becomePassword?: Secret | undefined;
+  /** Default 10. */
+  readonly connectTimeoutSeconds?: number | undefined;
+}
+
+export interface ConnectionInput extends ConnectionDefaultsInput {
+  /** The same as the host's `address`. */
+  readonly address?: string | undefined;
+}
+
+type OneOrMore<T> = T | readonly T[];

@@ -1,0 +1,147 @@
+import type { SourceLocation } from '../shared/errors.ts';
+import { checkCycles, checkNames, checkReferences, type DeclaredNames, declaredNames } from './check-names.ts';
+import { checkNetworks } from './check-network.ts';
+import { checkFlows, checkServices } from './check-services.ts';
+import { checkConnections, resolveConnection } from './connection.ts';
+import type { EndpointInput, FlowInput, InventoryInput, ServiceInput } from './input.ts';
+import { formatAddress, formatPrefix, parseAddress, parsePrefix } from './ip-address.ts';
+import { groupsOf, layersOf, mergeLayers } from './layers.ts';
+import { type Locate, listOf, type Problem, throwProblems } from './problems.ts';
+import { projectRoot } from './project-root.ts';
+import { checkShape } from './schema-check.ts';
+import type { Endpoint, Flow, Group, Host, Inventory, Service } from './types.ts';
+
+/** Where a document came from, for messages and relative paths. */
+export interface InventorySource {
+  readonly at: SourceLocation | undefined;
+  /** Finds the line of a path in the document. Default: `at` for all. Called for mistakes only, so it may be slow. */
+  readonly locate?: Locate | undefined;
+  /** Finds lines for provenance; called for every parameter, so it has to be fast. */
+  readonly locateParam?: Locate | undefined;
+  /** Where relative paths of keys start. Default: the folder that holds the inventory folder. */
+  readonly root?: string | undefined;
+  /** Mistakes found while reading, to be told with the others. */
+  readonly problems?: readonly Problem[] | undefined;
+}
+
+/**
+ * Checks a document as a whole and resolves it to the model: every reference exists, every default is filled in, every
+ * host has its merged parameters.
+ *
+ * @throws LabError INVENTORY_INVALID with all mistakes at once
+ */
+export function resolveInventory(input: unknown, source: InventorySource): Inventory {
+  const names = declaredNames(input);
+  const { problems, sound } = checkShape(input);
+  const meaning = sound === undefined ? [] : checkMeaning(sound, names);
+  throwProblems([...(source.problems ?? []), ...problems, ...meaning], source.locate ?? (() => source.at));
+  return build(sound as InventoryInput, names, source);
+}
+
+function checkMeaning(input: InventoryInput, names: DeclaredNames): Problem[] {
+  return [
+    ...checkNames(names),
+    ...checkReferences(input, names),
+    ...checkCycles(input),
+    ...checkNetworks(input),
+    ...checkConnections(input),
+    ...checkServices(input),
+    ...checkFlows(input),
+  ];
+}
+
+function build(input: InventoryInput, names: DeclaredNames, source: InventorySource): Inventory {
+  const root = source.root ?? (source.at === undefined ? process.cwd() : projectRoot(source.at.file));
+  const locate = source.locateParam ?? (() => undefined);
+  const hosts = mapEntries(input.hosts, (_, name) => buildHost(input, name, root, locate));
+  const networks = mapEntries(input.networks ?? {}, (network, name) => ({
+    name,
+    prefixes: listOf(network.prefixes).map(canonicalPrefix),
+    public: network.public ?? false,
+  }));
+  return {
+    source: source.at,
+    hosts,
+    groups: mapEntries(input.groups ?? {}, (group, name): Group => {
+      const members = [...hosts.values()].filter((host) => host.groups.includes(name));
+      return { name, hosts: members.map((host) => host.name), children: [...(group.children ?? [])] };
+    }),
+    devices: mapEntries(input.devices ?? {}, (device, name) => ({ name, owner: device.owner })),
+    networks,
+    services: mapEntries(input.services ?? {}, buildService),
+    flows: (input.flows ?? []).map((flow) => buildFlow(flow, names)),
+  };
+}
+
+function buildHost(input: InventoryInput, name: string, root: string, locate: Locate): Host {
+  const layers = layersOf(input, name);
+  const { value: params, provenance } = mergeLayers(layers, 'params', locate);
+  const { connection, provenance: connectionProvenance } = resolveConnection(input, name, { root, locate, layers });
+  const addresses = Object.entries(input.hosts[name]?.addresses ?? {}).map(
+    ([network, list]): [string, readonly string[]] => [network, listOf(list).map(canonicalAddress)],
+  );
+  return {
+    name,
+    groups: groupsOf(input, name),
+    connection,
+    addresses: new Map(addresses.filter(([, list]) => list.length > 0)),
+    params: new Map(Object.entries(params)) as Host['params'],
+    provenance,
+    connectionProvenance,
+  };
+}
+
+function buildService(service: ServiceInput, name: string): Service {
+  const names = listOf(service.public);
+  const protocol = service.protocol ?? (service.mode === 'udp' ? 'udp' : 'tcp');
+  return {
+    name,
+    host: service.host,
+    port: service.port,
+    protocol,
+    mode: service.mode ?? (protocol === 'tcp' && names.length > 0 ? 'http' : protocol),
+    public: names,
+    private: listOf(service.private),
+    gateways: listOf(service.gateways),
+  };
+}
+
+function buildFlow(flow: FlowInput, names: DeclaredNames): Flow {
+  const ports = flow.ports === 'any' ? [] : listOf<number>(flow.ports);
+  return {
+    from: listOf<EndpointInput>(flow.from).flatMap((endpoint) => buildEndpoints(endpoint, names)),
+    to: listOf<EndpointInput>(flow.to).flatMap((endpoint) => buildEndpoints(endpoint, names)),
+    protocol: flow.protocol ?? (ports.length > 0 ? 'tcp' : undefined),
+    ports,
+    reason: flow.reason.trim(),
+  };
+}
+
+const kinds = { hosts: 'host', groups: 'group', devices: 'device', networks: 'network', services: 'service' } as const;
+
+/** `all` becomes every host, so that no backend needs a case of its own for it. */
+function buildEndpoints(endpoint: EndpointInput, names: DeclaredNames): Endpoint[] {
+  if (typeof endpoint !== 'string') return [{ kind: 'namespace', name: endpoint.namespace }];
+  if (endpoint === 'internet') return [{ kind: 'internet' }];
+  if (endpoint === 'all') return names.hosts.map((name) => ({ kind: 'host', name }));
+  const section = (Object.keys(kinds) as (keyof typeof kinds)[]).find((key) => names[key].includes(endpoint));
+  return section === undefined ? [] : [{ kind: kinds[section], name: endpoint }];
+}
+
+function mapEntries<In, Out>(
+  record: Readonly<Record<string, In>>,
+  make: (value: In, name: string) => Out,
+): ReadonlyMap<string, Out> {
+  return new Map(Object.entries(record).map(([name, value]) => [name, make(value, name)]));
+}
+
+/** Equal addresses have equal text in the model, however they were written. */
+function canonicalAddress(text: string): string {
+  const address = parseAddress(text);
+  return address === undefined ? text : formatAddress(address);
+}
+
+function canonicalPrefix(text: string): string {
+  const prefix = parsePrefix(text);
+  return prefix === undefined ? text : formatPrefix(prefix);
+}

@@ -1,0 +1,132 @@
+import { z } from 'zod';
+import { Secret } from '../shared/secret.ts';
+
+/**
+ * The one schema of an inventory, written in TypeScript or YAML. It checks shapes; what depends on other parts of the
+ * document (names that must exist, addresses inside their network) is checked by the `check-*.ts` files.
+ */
+
+const oneOrMore = <T extends z.ZodType>(item: T) => z.union([item, z.array(item)]);
+const text = z.string().min(1);
+const port = z.int().min(1).max(65535).describe('1 to 65535');
+/** Marks what YAML may leave empty (`home:`), for the JSON Schema; `emptyAllowed` does it for values. */
+const mayBeEmpty = <T extends z.ZodType>(schema: T): T => schema.meta({ mayBeEmpty: true }) as T;
+const named = <T extends z.ZodType>(entry: T) => z.record(z.string(), entry);
+
+const secret = z
+  .instanceof(Secret, { error: 'has to be a secret, never plain text in the inventory' })
+  .meta({ type: 'string', description: 'A secret by its path in the secrets file: !secret path (YAML).' });
+
+const params = named(named(z.unknown())).describe('Role name to values for the parameters of that role.');
+
+const connectionDefaults = z.strictObject({
+  transport: z.enum(['ssh', 'openssh', 'docker', 'local']).describe('Default ssh.').optional(),
+  port: port.optional(),
+  user: text.optional(),
+  password: secret.optional(),
+  identityFile: text
+    .describe("Private key. A relative path starts at the project's folder, ~/ at the home folder.")
+    .optional(),
+  passphrase: secret.optional(),
+  proxyJump: oneOrMore(text)
+    .describe('Jump hosts, outermost first: a host of the inventory, or [user@]host[:port].')
+    .optional(),
+  configFile: text.describe('OpenSSH client configuration to read instead of ~/.ssh/config.').optional(),
+  become: z
+    .enum(['none', 'sudo', 'doas'])
+    .describe('Default none for root and for the transports docker and local, else sudo.')
+    .optional(),
+  becomePassword: secret.optional(),
+  connectTimeoutSeconds: z.number().positive().max(3600).describe('Default 10.').optional(),
+});
+const connection = connectionDefaults.extend({ address: text.describe("The same as the host's address.").optional() });
+
+const network = z.strictObject({
+  prefixes: oneOrMore(text).describe('CIDR prefixes, IPv4 or IPv6: 10.77.1.0/24'),
+  public: z.boolean().describe('Its addresses can be reached from the internet. Default false.').optional(),
+});
+
+const group = z.strictObject({
+  children: z.array(text).describe('Groups inside this one.').optional(),
+  ssh: connectionDefaults.optional(),
+  params: params.optional(),
+});
+
+const host = z.strictObject({
+  groups: z.array(text).optional(),
+  address: text.describe("Address or name to connect to. Default: the host's first address on a network.").optional(),
+  addresses: named(oneOrMore(text).optional()).describe("Network to this host's addresses on it.").optional(),
+  ssh: connection.optional(),
+  params: params.optional(),
+});
+
+const device = z.strictObject({ owner: text.optional() });
+
+const service = z.strictObject({
+  host: text,
+  port,
+  protocol: z.enum(['tcp', 'udp']).describe('Default tcp; udp for the mode udp.').optional(),
+  mode: z
+    .enum(['http', 'tls-passthrough', 'tcp', 'udp'])
+    .describe('How a gateway carries it. Default: http with public names, else the protocol.')
+    .optional(),
+  public: oneOrMore(text).describe('Public DNS names; they need a gateway or a host on a public network.').optional(),
+  private: oneOrMore(text).describe('DNS names that resolve only inside.').optional(),
+  gateways: oneOrMore(text).describe('Hosts that carry the public names.').optional(),
+});
+
+const endpoint = z.union([
+  text.describe('A host, group, device, network or service, internet, or all (every host).'),
+  z.strictObject({ namespace: text }).describe('A Kubernetes namespace.'),
+]);
+
+const flow = z.strictObject({
+  from: oneOrMore(endpoint),
+  to: oneOrMore(endpoint),
+  protocol: z.enum(['tcp', 'udp']).describe('Default tcp when ports are given.').optional(),
+  ports: z
+    .union([z.literal('any'), oneOrMore(port)])
+    .describe('Needed unless every target is a service; any for every port of every protocol.')
+    .optional(),
+  reason: text.describe('Why it exists; becomes a comment in every backend.'),
+});
+
+export const inventorySchema = z.strictObject({
+  $schema: z.string().optional(),
+  ssh: connectionDefaults.describe('How to connect to every host.').optional(),
+  params: params.describe('Role parameters of every host.').optional(),
+  networks: named(network).optional(),
+  groups: named(mayBeEmpty(group)).optional(),
+  hosts: named(mayBeEmpty(host)),
+  devices: named(mayBeEmpty(device)).optional(),
+  services: named(service).optional(),
+  flows: z.array(flow).optional(),
+});
+
+/** Sections whose entries YAML may leave empty. */
+export const emptyAllowed = ['groups', 'hosts', 'devices'] as const;
+
+/** What a name of a host, group, device, network or service looks like. Digits alone would lose their order in objects. */
+export const namePattern = /^(?![0-9]+$)[A-Za-z0-9](?:[A-Za-z0-9._-]{0,61}[A-Za-z0-9])?$/;
+
+/** The JSON Schema for editors, as in `schema/inventory.v1.json`. */
+export function inventoryJsonSchema(): Record<string, unknown> {
+  const schema = z.toJSONSchema(inventorySchema, {
+    target: 'draft-7',
+    io: 'input',
+    unrepresentable: 'any',
+    override: ({ zodSchema, jsonSchema, path }) => {
+      const { mayBeEmpty, ...rest } = jsonSchema as Record<string, unknown>;
+      if (mayBeEmpty === true) {
+        for (const key of Object.keys(jsonSchema)) delete (jsonSchema as Record<string, unknown>)[key];
+        jsonSchema.anyOf = [rest as typeof jsonSchema, { type: 'null' }];
+      }
+      const section = path.length === 2 && path[0] === 'properties' ? path[1] : undefined;
+      const isRecord = zodSchema._zod.def.type === 'record' || 'propertyNames' in jsonSchema;
+      if (section !== undefined && section !== 'params' && isRecord) {
+        jsonSchema.propertyNames = { pattern: namePattern.source };
+      }
+    },
+  });
+  return { title: 'An inventory of labwright, version 1', ...schema };
+}
