@@ -71,6 +71,8 @@ export interface SourceLocation {
 export interface LabErrorDetails {
   /** Where in the user's files. */
   readonly at?: SourceLocation | undefined;
+  /** The lines around that place with a caret under the column, for a mistake in code; several lines. */
+  readonly frame?: string | undefined;
   /** Path inside a document: `['hosts', 'nas', 'port']`. */
   readonly path?: readonly (string | number)[] | undefined;
   readonly expected?: string | undefined;
@@ -131,9 +133,10 @@ export function formatLocation(at: SourceLocation): string {
 
 /** The whole error as lines for a person; no stack. */
 export function formatError(error: LabError): string {
-  const { at, path, expected, found, hint, host, output, others } = error.details;
+  const { at, frame, path, expected, found, hint, host, output, others } = error.details;
   const lines = [`${error.code}: ${host === undefined ? '' : `${host}: `}${error.message}`];
   if (at !== undefined) lines.push(`  at        ${formatLocation(at)}`);
+  if (frame !== undefined) lines.push(...indent(frame, 2));
   if (path !== undefined && path.length > 0) lines.push(`  in        ${formatPath(path)}`);
   if (expected !== undefined) lines.push(`  expected  ${expected}`);
   if (found !== undefined) lines.push(`  found     ${found}`);
