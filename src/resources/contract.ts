@@ -68,6 +68,8 @@ export interface Change {
   readonly risk?: 'connectivity' | 'privilege' | undefined;
   /** What later resources may take as given once this is applied. */
   readonly predicts?: readonly FactPrediction[] | undefined;
+  /** Applies on every run, because nothing on the host tells that it was done (a command without `creates`). */
+  readonly always?: true | undefined;
   /** For a change that runs because another resource changes or has changed (a restart, a reload). */
   readonly trigger?: string | undefined;
 }

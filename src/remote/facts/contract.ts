@@ -68,7 +68,6 @@ export interface GroupFact {
 export interface RunFact {
   readonly exitCode: number;
   readonly stdout: string;
-  readonly stderr: string;
 }
 
 export interface SystemFact {

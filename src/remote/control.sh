@@ -1,0 +1,110 @@
+# Sent before the first change of a run: the lock, the upload of a stage, its start. POSIX sh. Runs in the shell of the
+# connection; the stage itself runs detached from it (apply.sh), so that a lost connection never stops it half-way.
+
+lab_boot_id() { lab_line_of /proc/sys/kernel/random/boot_id; }
+
+lab_alive() { [ -n "$1" ] && kill -0 "$1" 2>/dev/null; }
+
+# lab_lock RUN WHO LAST : takes the host's lock, or says who holds it. Sets LAB_READY when the run may go on. LAST is the
+# run that changed the host last when it was read: if another came between, the plan is out of date.
+lab_lock() {
+  LAB_READY=
+  LAB_RUN=$1
+  umask 077
+  lab_b lock
+  if ! mkdir -p "$LAB_STATE/runs/$1" "$LAB_STATE/pending" || ! chmod 0700 "$LAB_STATE"; then
+    lab_e lock 2
+    return 0
+  fi
+  lab_line_of "$LAB_STATE/last-run" 2>/dev/null >"$LAB_STATE/runs/$1/before" || :
+  printf 'run=%s\nwho=%s\npid=%s\nboot=%s\nsince=%s\n' "$1" "$2" "$$" "$(lab_boot_id)" "$(date -u +%Y-%m-%dT%H:%M:%SZ)" >"$LAB_STATE/runs/$1/owner" || {
+    lab_e lock 2
+    return 0
+  }
+  if ! ln "$LAB_STATE/runs/$1/owner" "$LAB_STATE/lock" 2>/dev/null && ! lab_break_stale_lock; then
+    cat "$LAB_STATE/lock"
+    rm -rf "$LAB_STATE/runs/$1"
+    lab_e lock 1
+    return 0
+  fi
+  if [ "$(lab_line_of "$LAB_STATE/last-run" 2>/dev/null)" != "$3" ]; then
+    rm -rf "$LAB_STATE/lock" "$LAB_STATE/runs/$1"
+    lab_e lock 3
+    return 0
+  fi
+  LAB_READY=1
+  lab_e lock 0
+}
+
+# A lock is stale when the host was rebooted since, or neither the shell nor the stage that took it lives.
+lab_break_stale_lock() {
+  lab_held_run=
+  lab_held_pid=
+  lab_held_boot=
+  while IFS= read -r lab_line; do
+    case $lab_line in
+      run=*) lab_held_run=${lab_line#run=} ;;
+      pid=*) lab_held_pid=${lab_line#pid=} ;;
+      boot=*) lab_held_boot=${lab_line#boot=} ;;
+    esac
+  done <"$LAB_STATE/lock"
+  if [ "$lab_held_boot" = "$(lab_boot_id)" ]; then
+    lab_alive "$lab_held_pid" && return 1
+    lab_alive "$(lab_line_of "$LAB_STATE/runs/$lab_held_run/pid" 2>/dev/null)" && return 1
+  fi
+  printf 'stale=%s\n' "$lab_held_run"
+  rm -f "$LAB_STATE/lock"
+  ln "$LAB_STATE/runs/$LAB_RUN/owner" "$LAB_STATE/lock" 2>/dev/null
+}
+
+# lab_stage NUMBER : makes the folder that the uploads go into.
+lab_stage() {
+  [ -n "$LAB_READY" ] || return 0
+  LAB_DIR=$LAB_STATE/runs/$LAB_RUN/stage-$1
+  mkdir -p "$LAB_DIR/blobs" || LAB_READY=
+}
+
+# lab_put NAME : appends base64 from stdin to a file of the stage.
+lab_put() {
+  if [ -n "$LAB_READY" ]; then
+    base64 -d >>"$LAB_DIR/$1" || {
+      LAB_READY=
+      lab_b upload
+      printf '%s\n' "$1"
+      lab_e upload 1
+    }
+  else
+    cat >/dev/null
+  fi
+}
+
+# Starts the uploaded program in a session of its own and streams its log from here on.
+lab_start() {
+  if [ -z "$LAB_READY" ] || ! sync; then
+    printf '\n%s end refused\n' "$LAB_N"
+    return 0
+  fi
+  : >"$LAB_DIR/log"
+  LAB_CONTROLLER=$$
+  export LAB_STATE LAB_DIR LAB_RUN LAB_N LAB_CONTROLLER
+  setsid sh "$LAB_DIR/program" apply >>"$LAB_DIR/log" 2>&1 </dev/null &
+  LAB_PID=$!
+  tail -n +1 -f "$LAB_DIR/log" 2>/dev/null </dev/null &
+  LAB_TAIL=$!
+}
+
+# Says whether the stage still runs: its log may have nowhere to go (a full disk), then no mark would ever come.
+lab_check() { lab_alive "$LAB_PID" || printf '\n%s gone\n' "$LAB_N"; }
+
+lab_stop_following() {
+  kill "$LAB_TAIL" 2>/dev/null
+  wait "$LAB_TAIL" 2>/dev/null
+  rm -f "$LAB_DIR"/blobs/a*
+}
+
+# lab_release STATE : ends the run on this host.
+lab_release() {
+  [ -n "$LAB_READY" ] || return 0
+  printf '%s\n' "$1" >"$LAB_STATE/runs/$LAB_RUN/state"
+  rm -f "$LAB_STATE/lock"
+}

@@ -1,0 +1,113 @@
+import { LabError } from '../../shared/errors.ts';
+import type { Frame } from '../frames.ts';
+import type { FileFact } from './contract.ts';
+
+/**
+ * Reads what `lab_read_files` answered.
+ *
+ * @param paths in the order they were asked
+ */
+export function parseFiles(
+  host: string,
+  nonce: string,
+  paths: readonly string[],
+  frames: ReadonlyMap<string, Frame>,
+): Map<string, FileFact> {
+  const stats = parseStats(host, nonce, frames.get('stat')?.body ?? Buffer.alloc(0));
+  const sums = parseSums(frames);
+  const facts = new Map<string, FileFact>();
+  for (const [index, path] of paths.entries()) {
+    const stat = stats.get(path);
+    if (stat === undefined) facts.set(path, absentFile(path));
+    else {
+      const target = frames.get(`link.${index}`)?.body.toString().replace(/\n$/, '') ?? null;
+      facts.set(path, { path, ...stat, sha256: sums.get(index) ?? null, target });
+    }
+  }
+  return facts;
+}
+
+export function absentFile(path: string): FileFact {
+  return {
+    path,
+    kind: 'absent',
+    mode: '',
+    owner: '',
+    group: '',
+    uid: -1,
+    gid: -1,
+    size: 0,
+    modified: 0,
+    links: 0,
+    sha256: null,
+    target: null,
+  };
+}
+
+type Stat = Omit<FileFact, 'path' | 'sha256' | 'target'>;
+
+/** `<nonce> 81a4 0 0 12 1700000000 1 root root /path\n`: the path last, as it may hold anything but NUL. */
+function parseStats(host: string, nonce: string, body: Buffer): Map<string, Stat> {
+  const stats = new Map<string, Stat>();
+  const [errors = '', ...records] = body.toString().split(`${nonce} `);
+  refuseDenied(host, errors);
+  for (const record of records) {
+    const match =
+      /^([0-9a-f]+) (\d+) (\d+) (\d+) (-?\d+) (\d+) (\S+) (\S+) ([\s\S]*?)\n((?:stat: [\s\S]*)?)$/.exec(record);
+    if (match === null) continue;
+    const [, raw, uid, gid, size, modified, links, owner, group, path, trailing] = match;
+    refuseDenied(host, trailing ?? '');
+    const bits = Number.parseInt(raw ?? '', 16);
+    stats.set(path ?? '', {
+      kind: kindOf(bits),
+      mode: (bits & 0o7777).toString(8).padStart(4, '0'),
+      owner: owner ?? '',
+      group: group ?? '',
+      uid: Number(uid),
+      gid: Number(gid),
+      size: Number(size),
+      modified: Number(modified),
+      links: Number(links),
+    });
+  }
+  return stats;
+}
+
+/** File type bits of `st_mode`, inode(7). */
+function kindOf(bits: number): FileFact['kind'] {
+  switch (bits & 0o170000) {
+    case 0o100000:
+      return 'file';
+    case 0o040000:
+      return 'directory';
+    case 0o120000:
+      return 'symlink';
+    default:
+      return 'other';
+  }
+}
+
+/** "Absent" must never be a guess: a path that may not be looked at is an error, not an absent file. */
+function refuseDenied(host: string, errors: string): void {
+  const denied = errors.split('\n').find((line) => /Permission denied/.test(line));
+  if (denied === undefined) return;
+  throw new LabError('READ_FAILED', 'a path may not be looked at', {
+    host,
+    output: denied,
+    hint: 'connect as root, or set become in the inventory',
+  });
+}
+
+/** The frame's id lists the indexes of the files that were summed, in the order of the lines. */
+function parseSums(frames: ReadonlyMap<string, Frame>): Map<number, string> {
+  const sums = new Map<number, string>();
+  for (const [id, frame] of frames) {
+    if (!id.startsWith('sha256')) continue;
+    const indexes = id.split(' ').slice(1).map(Number);
+    // A name with a newline makes GNU escape the line and put a backslash before it; busybox breaks the line. Both keep
+    // 64 hex digits and two blanks at the beginning of a record.
+    const digests = [...frame.body.toString().matchAll(/^\\?([0-9a-f]{64}) [ *]/gm)].map((match) => match[1] ?? '');
+    if (digests.length === indexes.length) for (const [at, index] of indexes.entries()) sums.set(index, digests[at] ?? '');
+  }
+  return sums;
+}

@@ -1,0 +1,65 @@
+/** A mark in the stream: `\n<nonce> <fields…>\n`. */
+export interface Mark {
+  readonly kind: 'mark';
+  readonly fields: readonly string[];
+}
+
+export interface Data {
+  readonly kind: 'data';
+  readonly bytes: Buffer;
+}
+
+/**
+ * Splits what comes back from a host into marks and the bytes between them, binary-safe: the nonce is random for every
+ * connection, so that nothing on the host can hold it by chance or by intent.
+ */
+export class FrameParser {
+  readonly #begin: Buffer;
+  readonly #emit: (token: Mark | Data) => void;
+  #rest: Buffer = Buffer.alloc(0);
+
+  constructor(nonce: string, emit: (token: Mark | Data) => void) {
+    this.#begin = Buffer.from(`\n${nonce} `);
+    this.#emit = emit;
+  }
+
+  push(chunk: Buffer): void {
+    this.#rest = this.#rest.length === 0 ? chunk : Buffer.concat([this.#rest, chunk]);
+    for (;;) {
+      const at = this.#rest.indexOf(this.#begin);
+      if (at < 0) break;
+      const end = this.#rest.indexOf(0x0a, at + this.#begin.length);
+      this.#data(at);
+      if (end < 0) {
+        this.#rest = this.#rest.subarray(at);
+        return;
+      }
+      const line = this.#rest.subarray(at + this.#begin.length, end).toString();
+      this.#rest = this.#rest.subarray(end + 1);
+      this.#emit({ kind: 'mark', fields: line.split(' ') });
+    }
+    const held = this.#possibleMark();
+    this.#data(this.#rest.length - held);
+    this.#rest = this.#rest.subarray(this.#rest.length - held);
+  }
+
+  #data(length: number): void {
+    if (length > 0) this.#emit({ kind: 'data', bytes: this.#rest.subarray(0, length) });
+  }
+
+  /** How many bytes at the end may be the beginning of a mark, and so must wait for what follows. */
+  #possibleMark(): number {
+    const longest = Math.min(this.#rest.length, this.#begin.length - 1);
+    for (let length = longest; length > 0; length--) {
+      if (this.#rest.subarray(this.#rest.length - length).equals(this.#begin.subarray(0, length))) return length;
+    }
+    return 0;
+  }
+}
+
+/** A finished frame: what a command wrote, and its exit code. */
+export interface Frame {
+  readonly id: string;
+  readonly body: Buffer;
+  readonly status: number;
+}

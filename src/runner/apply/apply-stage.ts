@@ -1,0 +1,247 @@
+import { createReadStream, readFileSync } from 'node:fs';
+import { hostname, userInfo } from 'node:os';
+import { LabError } from '../../shared/errors.ts';
+import { quote } from '../../shared/quote.ts';
+import { reveal } from '../../shared/secret.ts';
+import type { Data, Mark } from '../../remote/frames.ts';
+import type { Session } from '../../remote/session.ts';
+import type { Content } from '../../resources/contract.ts';
+import { type Action, describeStep, isLocalFile, type Stage } from './compile.ts';
+
+const control = readFileSync(new URL('../../remote/control.sh', import.meta.url), 'utf8').replaceAll(/^\s*#.*\n/gm, '');
+/** Bytes of content in one piece of an upload. */
+const pieceBytes = 384 * 1024;
+/** Kept of an action's output for the error message. */
+const outputKept = 16 * 1024;
+const checkIntervalMs = 3000;
+
+export interface StageListener {
+  started(action: Action): void;
+  output(action: Action, text: string): void;
+  finished(action: Action, durationMs: number, failure: LabError | undefined): void;
+  notice(text: string): void;
+}
+
+export interface RunIdentity {
+  readonly run: string;
+  /** The run that had changed the host last when its facts were read. */
+  readonly lastRun: string | null;
+}
+
+export type StageEnd = 'complete' | 'failed' | 'stopped';
+
+/**
+ * The changing half of a run on one host: takes the lock once, then uploads and runs stages. Every stage runs detached;
+ * this follows its log.
+ */
+export class Applier {
+  readonly #session: Session;
+  readonly #identity: RunIdentity;
+  #locked = false;
+  #stages = 0;
+  #stopping = false;
+
+  constructor(session: Session, identity: RunIdentity) {
+    this.#session = session;
+    this.#identity = identity;
+  }
+
+  /** Asks the host to end the stage after the action it is in. */
+  async stop(): Promise<void> {
+    if (this.#stopping || !this.#locked) return;
+    this.#stopping = true;
+    await this.#session.send(': >"$LAB_DIR/stop"');
+  }
+
+  /** @throws LabError HOST_LOCKED, HOST_CHANGED, JOURNAL, CONNECTION_LOST */
+  async apply(stage: Stage, listener: StageListener): Promise<StageEnd> {
+    this.#stages++;
+    const follower = new Follower(this.#session, stage, listener);
+    const answer: string[] = [];
+    await this.#session.exchange(this.#upload(stage), (token) => {
+      if (token.kind === 'data' && !follower.begun) answer.push(token.bytes.toString());
+      else if (token.kind === 'mark' && token.fields[0] === 'e' && token.fields[1] === 'lock') this.#judgeLock(token, answer.join(''), listener);
+      else follower.take(token);
+    });
+    this.#locked = true;
+    const timer = setInterval(() => void this.#session.send('lab_check'), checkIntervalMs);
+    try {
+      if (!follower.ended) await this.#session.follow((token) => follower.take(token));
+    } finally {
+      clearInterval(timer);
+    }
+    await this.#session.send('lab_stop_following');
+    return follower.result();
+  }
+
+  /** Ends the run on the host and gives the lock back. */
+  async release(state: 'complete' | 'failed' | 'stopped'): Promise<void> {
+    if (this.#locked) await this.#session.exchange(`lab_release ${state}`, () => {});
+  }
+
+  async *#upload(stage: Stage): AsyncGenerator<string> {
+    const { run, lastRun } = this.#identity;
+    if (this.#stages === 1) {
+      const who = `${userInfo().username}@${hostname()}`;
+      yield `${control}\nlab_lock ${quote(run)} ${quote(who)} ${quote(lastRun ?? '')}`;
+    }
+    yield `lab_stage ${this.#stages}`;
+    for (const [name, content] of stage.blobs) yield* put(`blobs/${name}`, content);
+    yield* put('program', stage.program);
+    yield 'lab_start';
+  }
+
+  #judgeLock(mark: Mark, answer: string, listener: StageListener): void {
+    const status = Number(mark.fields[2]);
+    const host = this.#session.host;
+    const fields = new Map(answer.split('\n').map((line) => line.split('=', 2) as [string, string]));
+    const stale = fields.get('stale');
+    if (status === 0) {
+      if (stale !== undefined) listener.notice(`took over the lock of run ${stale}, which ended without giving it back`);
+      return;
+    }
+    if (status === 1) {
+      throw new LabError('HOST_LOCKED', 'another run is at work on this host', {
+        host,
+        found: `run ${fields.get('run')} of ${fields.get('who')}, since ${fields.get('since')}`,
+        hint: 'wait until it ends, and run this again',
+      });
+    }
+    if (status === 3) {
+      throw new LabError('HOST_CHANGED', 'another run changed this host after it was read', { host, hint: 'run this again: it reads the host anew' });
+    }
+    throw new LabError('JOURNAL', 'the journal in /var/lib/lab cannot be written: nothing was changed', {
+      host,
+      output: answer,
+      hint: 'is the disk full, or the file system read-only?',
+    });
+  }
+}
+
+async function* put(name: string, content: Content): AsyncGenerator<string> {
+  const command = `lab_put ${quote(name)} <<'LAB_END'\n`;
+  for await (const piece of pieces(content)) yield `${command}${piece.toString('base64').replaceAll(/(.{76})/g, '$1\n')}\nLAB_END`;
+}
+
+async function* pieces(content: Content): AsyncGenerator<Buffer> {
+  if (isLocalFile(content)) {
+    // An empty file gives no piece, and must arrive all the same.
+    yield Buffer.alloc(0);
+    yield* createReadStream(content.localFile, { highWaterMark: pieceBytes }) as AsyncIterable<Buffer>;
+    return;
+  }
+  const bytes = content instanceof Uint8Array ? Buffer.from(content) : Buffer.from(reveal(content));
+  for (let at = 0; at === 0 || at < bytes.length; at += pieceBytes) yield bytes.subarray(at, at + pieceBytes);
+}
+
+interface Current {
+  readonly action: Action;
+  step: number;
+  readonly since: number;
+  output: string;
+  unreverted: boolean;
+}
+
+/** Understands the marks of a stage's log. */
+class Follower {
+  begun = false;
+  ended = false;
+  readonly #session: Session;
+  readonly #stage: Stage;
+  readonly #listener: StageListener;
+  #end: string | undefined;
+  #current: Current | undefined;
+
+  constructor(session: Session, stage: Stage, listener: StageListener) {
+    this.#session = session;
+    this.#stage = stage;
+    this.#listener = listener;
+  }
+
+  /** Takes a token of the log; true when the stage has ended. */
+  take(token: Mark | Data): boolean {
+    if (token.kind === 'data') {
+      this.#output(token.bytes.toString());
+      return this.ended;
+    }
+    const [kind = '', number = '', status = ''] = token.fields;
+    if (kind === 'a') this.#begin(this.#action(number));
+    else if (kind === 's' && this.#current !== undefined) this.#current.step = Number(status);
+    else if (kind === 'unreverted' && this.#current !== undefined) this.#current.unreverted = true;
+    else if (kind === 'z') this.#finish(this.#action(number), Number(status));
+    else if (kind === 'end' || kind === 'gone') {
+      this.ended = true;
+      this.#end ??= kind === 'gone' ? 'gone' : number;
+    }
+    return this.ended;
+  }
+
+  result(): StageEnd {
+    if (this.#end === 'complete' || this.#end === 'failed' || this.#end === 'stopped') return this.#end;
+    const refused = this.#end === 'refused';
+    throw new LabError('JOURNAL', refused ? 'the plan could not be written to the host: nothing was changed' : 'the host stopped working on the plan without saying how far it came', {
+      host: this.#session.host,
+      hint: 'is the disk full, or the file system read-only? Run this again when that is mended: it finds out what was done',
+    });
+  }
+
+  #action(number: string): Action {
+    const action = this.#stage.actions[Number(number) - 1];
+    if (action === undefined) throw new LabError('REMOTE_PROGRAM', `the host speaks of an unknown action ${number}`, { host: this.#session.host });
+    return action;
+  }
+
+  #begin(action: Action): void {
+    this.begun = true;
+    this.#current = { action, step: -1, since: performance.now(), output: '', unreverted: false };
+    this.#listener.started(action);
+  }
+
+  #output(text: string): void {
+    if (this.#current === undefined) return;
+    this.#current.output = (this.#current.output + text).slice(-outputKept);
+    this.#listener.output(this.#current.action, text);
+  }
+
+  #finish(action: Action, status: number): void {
+    if (this.#current?.action !== action) this.#begin(action);
+    const { step, since, output, unreverted } = this.#current as Current;
+    const failure = status === 0 ? undefined : this.#failure(action, action.steps[step], status, output, unreverted);
+    this.#listener.finished(action, performance.now() - since, failure);
+    this.#current = undefined;
+  }
+
+  #failure(action: Action, step: Action['steps'][number] | undefined, status: number, output: string, unreverted: boolean): LabError {
+    const at = action.planned.resource.at;
+    const host = this.#session.host;
+    if (status === 97) {
+      return new LabError('JOURNAL', 'the journal cannot be written: nothing was changed', {
+        host, at, output, hint: 'is the disk full, or the file system read-only?',
+      });
+    }
+    const timedOut = step?.do === 'run' && (status === 124 || status === 137);
+    const command = describeStep(step);
+    return new LabError(
+      timedOut ? 'STEP_TIMEOUT' : 'STEP_FAILED',
+      timedOut ? `${action.planned.title}: no end within ${step.timeoutSeconds ?? 600} s` : `${action.planned.title} failed`,
+      {
+        host, at, output,
+        found: command === undefined ? `exit code ${status}` : `exit code ${status} of: ${command}`,
+        hint: unreverted ? 'what it had done could not be taken back in full: look at the host before the next run' : hintFor(output),
+      },
+    );
+  }
+}
+
+/** What to do about the failures that everybody meets. */
+function hintFor(output: string): string {
+  const known: [RegExp, string][] = [
+    [/No space left on device/, 'the disk is full: free some space, and run this again'],
+    [/Read-only file system/, 'the file system is mounted read-only'],
+    [/Operation not permitted/, 'even root may not do this: an immutable file (lsattr, chattr -i), or a container without the right'],
+    [/Could not get lock|Waiting for cache lock/, 'another package manager is running on the host, unattended-upgrades perhaps'],
+    [/Unable to locate package|no such package/i, 'no repository of the host has this package: a typing error, or a repository to add'],
+    [/Temporary failure resolving|Could not resolve/, 'the host cannot resolve names: look at its DNS and its way out'],
+  ];
+  return known.find(([pattern]) => pattern.test(output))?.[1] ?? 'it was taken back; the resource is as before';
+}

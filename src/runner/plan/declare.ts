@@ -1,0 +1,129 @@
+import { isDeepStrictEqual } from 'node:util';
+import { LabError } from '../../shared/errors.ts';
+import { problemsOf } from '../../shared/schema-problems.ts';
+import { Secret } from '../../shared/secret.ts';
+import type { Host } from '../../model/types.ts';
+import { isPlainObject } from '../../model/layers.ts';
+import type { Play, Playbook, RoleUse } from '../../playbook/contract.ts';
+import type { SystemFact } from '../../remote/facts/contract.ts';
+import type { Resource, ResourceTree } from '../../resources/contract.ts';
+
+/** A resource with where in the playbook it stands. */
+export interface Declared {
+  readonly resource: Resource;
+  /** `file:/etc/motd`; unique on a host. */
+  readonly key: string;
+  readonly title: string;
+  readonly role: string | null;
+  readonly tags: ReadonlySet<string>;
+}
+
+export interface DeclareOptions {
+  readonly tags?: readonly string[] | undefined;
+  readonly skipTags?: readonly string[] | undefined;
+  /** A role, or the name or key of a resource. */
+  readonly startAt?: string | undefined;
+}
+
+/**
+ * Everything that a playbook declares for one host, in order, each resource once.
+ *
+ * @param system gives the facts a role asks for; it may throw to say that they are not known yet
+ * @throws LabError ROLE_PARAMS, RESOURCE_PROPS, RESOURCE_CONFLICT
+ */
+export async function declareHost(
+  playbook: Playbook,
+  host: Host,
+  plays: readonly Play[],
+  system: () => Promise<SystemFact>,
+  options: DeclareOptions = {},
+): Promise<readonly Declared[]> {
+  const declared = new Map<string, Declared>();
+  for (const play of plays) {
+    const context = { host, inventory: playbook.inventory, system };
+    for (const use of play.roles) {
+      const tree = await use.role.resources({ ...context, params: paramsOf(use, host) });
+      add(declared, tree, use.role.name, [use.role.name, ...play.tags]);
+    }
+    if (play.resources !== undefined) add(declared, await play.resources({ ...context, params: {} }), null, play.tags);
+  }
+  return select([...declared.values()], options);
+}
+
+/**
+ * The parameters of a role on a host: inventory (all, groups, host), then the play, then the schema's defaults.
+ *
+ * @throws LabError ROLE_PARAMS
+ */
+export function paramsOf(use: RoleUse, host: Host): unknown {
+  const given = mergeParams(host.params.get(use.role.name) ?? {}, use.params);
+  const parsed = use.role.params.safeParse(given);
+  if (parsed.success) return parsed.data;
+  const errors = problemsOf(parsed.error, given).map((problem) => {
+    const origin = host.provenance.get([use.role.name, ...problem.path].join('.'));
+    return new LabError('ROLE_PARAMS', `role ${use.role.name}: ${problem.message}`, {
+      ...problem.details,
+      host: host.name,
+      at: origin?.at ?? use.at,
+      ...(origin && !problem.details.hint && { hint: `the value comes from ${origin.level} ${origin.name}` }),
+    });
+  });
+  const [first, ...others] = errors;
+  throw first?.with({ others }) ?? new LabError('ROLE_PARAMS', `role ${use.role.name}: parameters do not fit`);
+}
+
+function mergeParams(below: unknown, above: unknown): unknown {
+  if (!isPlainObject(below) || !isPlainObject(above)) return above === undefined ? below : above;
+  const keys = new Set([...Object.keys(below), ...Object.keys(above)]);
+  return Object.fromEntries([...keys].map((key) => [key, mergeParams(below[key], above[key])]));
+}
+
+function add(into: Map<string, Declared>, tree: ResourceTree, role: string | null, tags: readonly string[]): void {
+  if (!tree) return;
+  if (Array.isArray(tree)) {
+    for (const branch of tree) add(into, branch as ResourceTree, role, tags);
+    return;
+  }
+  const resource = tree as Resource;
+  const key = `${resource.type}:${resource.id}`;
+  const known = into.get(key);
+  if (known !== undefined) {
+    if (isDeepStrictEqual(known.resource.props, resource.props)) return;
+    throw new LabError('RESOURCE_CONFLICT', `${key} is declared twice, differently`, {
+      at: resource.at,
+      found: `the other declaration: ${known.resource.at?.file}:${known.resource.at?.line} (role ${known.role ?? 'of the play'})`,
+      hint: 'declare it in one place, or give both the same values',
+    });
+  }
+  for (const watched of watchedBy(resource)) {
+    if (!into.has(watched)) {
+      throw new LabError('RESOURCE_CONFLICT', `${key} watches ${watched}, which is not declared before it`, {
+        at: resource.at,
+        hint: 'put the watched resource earlier in the list',
+      });
+    }
+  }
+  const title = resource.options.name ?? `${resource.type} ${resource.id}`;
+  into.set(key, { resource, key, title, role, tags: new Set([...tags, ...(resource.options.tags ?? [])]) });
+}
+
+/** Keys of the resources whose changes trigger this one. */
+export function watchedBy(resource: Resource): readonly string[] {
+  const { restartOn = [], reloadOn = [], runOn = [] } = resource.options;
+  return [...restartOn, ...reloadOn, ...runOn].map((watched) => `${watched.type}:${watched.id}`);
+}
+
+function select(all: readonly Declared[], { tags, skipTags, startAt }: DeclareOptions): readonly Declared[] {
+  const from = startAt === undefined ? 0 : all.findIndex((one) => [one.key, one.title, one.role].includes(startAt));
+  return all
+    .slice(from < 0 ? all.length : from)
+    .filter((one) => tags === undefined || tags.length === 0 || tags.some((tag) => one.tags.has(tag)))
+    .filter((one) => !skipTags?.some((tag) => one.tags.has(tag)));
+}
+
+/** Every secret inside a value, however deep. */
+export function secretsIn(value: unknown): Secret[] {
+  if (value instanceof Secret) return [value];
+  if (value === null || typeof value !== 'object' || value instanceof Uint8Array) return [];
+  return Object.values(value).flatMap(secretsIn);
+}

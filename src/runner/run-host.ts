@@ -1,0 +1,261 @@
+import type { Host } from '../model/types.ts';
+import type { Play, Playbook } from '../playbook/contract.ts';
+import type { SystemFact } from '../remote/facts/contract.ts';
+import { FactLoader } from '../remote/facts/loader.ts';
+import { Session } from '../remote/session.ts';
+import { asLabError, LabError } from '../shared/errors.ts';
+import { Redactor } from '../shared/secret.ts';
+import type { Connection } from '../transport/contract.ts';
+import { Applier, type StageEnd } from './apply/apply-stage.ts';
+import { type Action, compileStage } from './apply/compile.ts';
+import { describeChange, describePlan } from './describe-plan.ts';
+import type { EventFailure, HostCounts, HostStatus, RunEvent, RunMode } from './events.ts';
+import { type Declared, declareHost, type DeclareOptions, secretsIn } from './plan/declare.ts';
+import { type Planned, planHost } from './plan/plan-host.ts';
+import { rememberSystem, sameSystem } from './system-cache.ts';
+
+/** `Omit` that keeps the members of a union apart. */
+type WithoutTime<Event> = Event extends unknown ? Omit<Event, 'ms'> : never;
+export type Emit = (event: WithoutTime<RunEvent>) => void;
+
+export interface HostRun {
+  readonly run: string;
+  readonly mode: RunMode;
+  readonly playbook: Playbook;
+  readonly host: Host;
+  readonly plays: readonly Play[];
+  readonly select: DeclareOptions;
+  /** What a role may know of the host before it is read; undefined at first contact. */
+  readonly remembered: SystemFact | undefined;
+  /** Declared with the remembered facts, before any connection; undefined when a role needed facts that were not known. */
+  readonly declared: readonly Declared[] | undefined;
+  readonly connect: () => Promise<Connection>;
+  readonly emit: Emit;
+  /** Aborted by the first Ctrl-C: end after the action that is under way. */
+  readonly stop: AbortSignal;
+  /** A plan made earlier, applied as it is or not at all: compares the first plan and throws when it differs. */
+  readonly holdAgainst?: ((planned: readonly Planned[]) => void) | undefined;
+}
+
+export interface HostResult {
+  readonly host: string;
+  readonly status: HostStatus;
+  readonly counts: HostCounts;
+  /** The first plan, before anything was applied. */
+  readonly planned: readonly Planned[];
+}
+
+/** Stages of a run; more means that resources bring each other out of order for ever. */
+const maxStages = 20;
+
+/** Brings one host to the declared state, or says what would change. Never throws: an outcome is a result. */
+export async function runHost(task: HostRun): Promise<HostResult> {
+  const { host, emit } = task;
+  const name = host.name;
+  const began = performance.now();
+  const worker = new HostWorker(task);
+  let failure: LabError | undefined;
+  let status: HostStatus;
+  try {
+    emit({ event: 'host-connecting', host: name });
+    await using connection = await task.connect();
+    emit({ event: 'host-connected', host: name });
+    status = await worker.work(connection);
+  } catch (thrown) {
+    failure = asLabError(thrown).with({ host: name });
+    status = failure.exitCode === 3 ? 'unreachable' : 'failed';
+  }
+  failure ??= worker.failure;
+  const counts = worker.counts(status);
+  emit({
+    event: 'host-finished',
+    host: name,
+    status,
+    counts,
+    roundTrips: worker.roundTrips,
+    durationMs: performance.now() - began,
+    ...(failure && { failure: describeFailure(failure, worker.redactor, worker.failedResource) }),
+  });
+  return { host: name, status, counts, planned: worker.firstPlan };
+}
+
+class HostWorker {
+  readonly redactor = new Redactor();
+  roundTrips = 0;
+  failure: LabError | undefined;
+  failedResource: string | undefined;
+  firstPlan: readonly Planned[] = [];
+  readonly #task: HostRun;
+  readonly #changed = new Set<string>();
+  #lastPlan: readonly Planned[] = [];
+
+  constructor(task: HostRun) {
+    this.#task = task;
+  }
+
+  async work(connection: Connection): Promise<HostStatus> {
+    await using session = await Session.open(connection, this.#task.host.connection);
+    try {
+      return await this.#converge(session);
+    } finally {
+      this.roundTrips = session.roundTrips;
+    }
+  }
+
+  async #converge(session: Session): Promise<HostStatus> {
+    const { mode, run, stop } = this.#task;
+    let loader = new FactLoader(session);
+    const declared = await this.#declare(loader);
+    this.firstPlan = await this.#plan(declared, loader, 1);
+    this.#task.holdAgainst?.(this.firstPlan);
+    if (this.failure !== undefined) return 'failed';
+    if (mode === 'check' || mode === 'plan') return this.#wouldChange() ? 'would-change' : 'ok';
+
+    const applier = new Applier(session, { run, lastRun: (await loader.state()).lastRun });
+    const forward = () => void applier.stop();
+    stop.addEventListener('abort', forward, { once: true });
+    try {
+      for (let stage = 1; ; stage++) {
+        const due = applicable(this.#lastPlan);
+        if (due.length === 0) break;
+        if (stop.aborted) return await this.#end(applier, 'stopped');
+        if (stage > maxStages) throw new LabError('NOT_CONVERGED', `still not settled after ${maxStages} stages`);
+        const end = await applier.apply(compileStage(run, due), this.#listener());
+        if (end !== 'complete') return await this.#end(applier, end);
+        loader = new FactLoader(session);
+        await this.#plan(declared, loader, stage + 1);
+        this.#requireConverged();
+        if (this.failure !== undefined) return await this.#end(applier, 'failed');
+      }
+      return await this.#end(applier, 'complete');
+    } finally {
+      stop.removeEventListener('abort', forward);
+    }
+  }
+
+  async #declare(loader: FactLoader): Promise<readonly Declared[]> {
+    const { playbook, host, plays, select, remembered } = this.#task;
+    let { declared } = this.#task;
+    if (declared === undefined) declared = await declareHost(playbook, host, plays, () => loader.system(), select);
+    // The check of what was remembered travels with the other reads: it costs no round trip of its own.
+    else if (remembered !== undefined) {
+      void loader.state();
+      for (const { resource } of declared) resource.resourceType.read(loader, resource.props).catch(() => {});
+      const system = await loader.system();
+      if (!sameSystem(system, remembered)) declared = await declareHost(playbook, host, plays, () => loader.system(), select);
+    }
+    for (const { resource } of declared) for (const secret of secretsIn(resource.props)) this.redactor.add(secret);
+    return declared;
+  }
+
+  async #plan(declared: readonly Declared[], loader: FactLoader, stage: number): Promise<readonly Planned[]> {
+    const { host, emit } = this.#task;
+    const system = loader.system();
+    const planned = await planHost(declared, loader, this.#changed);
+    rememberSystem(host, await system);
+    this.#lastPlan = planned;
+    emit({ event: 'host-planned', host: host.name, stage, resources: planned.map((plan) => describePlan(plan, this.redactor)) });
+    const impossible = planned.filter((plan) => plan.outcome === 'impossible');
+    if (impossible[0]?.error !== undefined) {
+      this.failedResource = impossible[0].key;
+      this.failure = impossible[0].error.with({ others: impossible.slice(1).flatMap((plan) => plan.error ?? []) });
+    }
+    return planned;
+  }
+
+  /** What was applied must be in sync when read again; what needs applying twice would never come to rest. */
+  #requireConverged(): void {
+    const again = this.#lastPlan.find((plan) => plan.outcome === 'change' && this.#changed.has(plan.key));
+    if (again === undefined) return;
+    const [change] = again.changes;
+    this.failedResource = again.key;
+    this.failure = new LabError('NOT_CONVERGED', `${again.title} was applied, and is not as declared`, {
+      at: again.resource.at,
+      ...(change && { expected: `${change.attribute} ${describeChange(change, this.redactor).after}`, found: `${change.attribute} ${describeChange(change, this.redactor).before}` }),
+      hint: 'something on the host changes it back, or two resources declare different things for the same place',
+    });
+  }
+
+  async #end(applier: Applier, end: StageEnd): Promise<HostStatus> {
+    await applier.release(end);
+    if (end === 'stopped') return 'interrupted';
+    if (end === 'failed') return 'failed';
+    this.#noticeDifferences();
+    return this.#changed.size > 0 ? 'changed' : 'ok';
+  }
+
+  #listener() {
+    const { host: { name: host }, emit } = this.#task;
+    const base = ({ planned }: Action) => ({ host, resource: planned.key, title: planned.title });
+    return {
+      started: (action: Action) => emit({ event: 'resource-started', ...base(action) }),
+      output: (action: Action, text: string) =>
+        emit({ event: 'resource-output', host, resource: action.planned.key, text: this.redactor.redact(text) }),
+      finished: (action: Action, durationMs: number, failure: LabError | undefined) => {
+        if (failure === undefined) this.#changed.add(action.planned.key);
+        else {
+          this.failure = failure;
+          this.failedResource = action.planned.key;
+        }
+        emit({
+          event: 'resource-finished',
+          ...base(action),
+          status: failure === undefined ? 'changed' : 'failed',
+          changes: action.planned.changes.map((change) => describeChange(change, this.redactor)),
+          durationMs,
+          ...(failure && { failure: describeFailure(failure, this.redactor, action.planned.key) }),
+        });
+      },
+      notice: (text: string) => emit({ event: 'host-notice', host, level: 'warning', text }),
+    };
+  }
+
+  #differences(): readonly Planned[] {
+    return this.firstPlan.filter(
+      (plan) => plan.outcome !== 'known-after-apply' && (plan.outcome === 'change') !== this.#changed.has(plan.key),
+    );
+  }
+
+  #noticeDifferences(): void {
+    const { host: { name: host }, emit } = this.#task;
+    for (const { title, outcome } of this.#differences()) {
+      const text = outcome === 'change' ? `${title}: a change was planned, and was not needed` : `${title}: changed, which was not planned`;
+      emit({ event: 'host-notice', host, level: 'warning', text });
+    }
+  }
+
+  #wouldChange(): boolean {
+    return this.firstPlan.some((plan) => plan.outcome === 'change' || plan.outcome === 'known-after-apply');
+  }
+
+  counts(status: HostStatus): HostCounts {
+    const plan = this.#lastPlan.length > 0 ? this.#lastPlan : this.firstPlan;
+    const of = (outcome: Planned['outcome']) => plan.filter((one) => one.outcome === outcome).length;
+    const dry = this.#task.mode === 'check' || this.#task.mode === 'plan';
+    const failed = this.failedResource === undefined ? 0 : Math.max(1, of('impossible'));
+    const changed = dry ? of('change') : this.#changed.size;
+    const known = dry ? of('known-after-apply') : 0;
+    const settled = status === 'ok' || status === 'changed';
+    const inSync = settled ? plan.length - changed : of('in-sync');
+    const notReached = dry || settled ? 0 : Math.max(0, plan.length - inSync - changed - failed);
+    const differences = settled && !dry ? this.#differences().length : 0;
+    return { total: plan.length, inSync: Math.max(0, inSync), changed, knownAfterApply: known, failed, notReached, differences };
+  }
+}
+
+/** The changes up to the first resource that is not known yet: order is kept, nothing runs ahead of it. */
+function applicable(planned: readonly Planned[]): readonly Planned[] {
+  const barrier = planned.findIndex((plan) => plan.outcome === 'known-after-apply');
+  const upTo = barrier < 0 ? planned : planned.slice(0, barrier);
+  return upTo.filter((plan) => plan.outcome === 'change');
+}
+
+/** An error as events carry it: redacted, no stack. */
+export function describeFailure(error: LabError, redactor: Redactor, resource: string | undefined): EventFailure {
+  const { at, expected, found, output, hint, others } = error.details;
+  const redact = (text: string | undefined) => (text === undefined ? undefined : redactor.redact(text));
+  const command = /^exit code \d+ of: ([\s\S]*)$/.exec(found ?? '')?.[1];
+  const message = [error.message, ...(others ?? []).map((other) => other.message)].join('; ');
+  const fields = { resource, at, expected: redact(expected), found: redact(found), command: redact(command), output: redact(output), hint: redact(hint) };
+  return { code: error.code, message: redactor.redact(message), ...Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) };
+}

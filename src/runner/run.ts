@@ -1,0 +1,154 @@
+import { randomBytes } from 'node:crypto';
+import pLimit from 'p-limit';
+import type { Host } from '../model/types.ts';
+import type { Play, Playbook } from '../playbook/contract.ts';
+import type { SystemFact } from '../remote/facts/contract.ts';
+import { type ExitCode, exitCodes } from '../shared/errors.ts';
+import type { Connection } from '../transport/contract.ts';
+import type { RunEvent, RunMode } from './events.ts';
+import { type Declared, declareHost, type DeclareOptions, paramsOf } from './plan/declare.ts';
+import type { Planned } from './plan/plan-host.ts';
+import { type Emit, type HostResult, runHost } from './run-host.ts';
+import { rememberedSystem } from './system-cache.ts';
+
+export interface RunOptions extends DeclareOptions {
+  readonly mode: RunMode;
+  readonly playbook: Playbook;
+  /** Hosts to bring to the declared state; the others keep their place in the model. */
+  readonly hosts: readonly Host[];
+  /** Which plays apply to a host. */
+  readonly playsOf: (host: Host) => readonly Play[];
+  /** Hosts at the same time; default 20. */
+  readonly forks?: number | undefined;
+  /** Finish this many hosts before the next begin. */
+  readonly serial?: number | undefined;
+  /** Stop after more hosts than this have failed. */
+  readonly maxFail?: number | undefined;
+  readonly connect: (host: Host) => Promise<Connection>;
+  readonly onEvent: (event: RunEvent) => void;
+  readonly stop: AbortSignal;
+  readonly holdAgainst?: ((host: string, planned: readonly Planned[]) => void) | undefined;
+}
+
+export interface RunResult {
+  readonly run: string;
+  readonly exitCode: ExitCode;
+  readonly hosts: readonly HostResult[];
+}
+
+/**
+ * Brings hosts to the state that a playbook declares: everything that can be wrong without a host is found first, then
+ * every host is connected, read, planned, changed and read again, on its own.
+ *
+ * @throws LabError ROLE_PARAMS, RESOURCE_PROPS, RESOURCE_CONFLICT before any connection
+ */
+export async function run(options: RunOptions): Promise<RunResult> {
+  const began = performance.now();
+  const id = newRunId();
+  const emit: Emit = (event) => options.onEvent({ ...event, ms: Math.round(performance.now() - began) } as RunEvent);
+  const prepared = await prepareAll(options);
+  emit({
+    event: 'run-started',
+    version: 1,
+    run: id,
+    startedAt: new Date().toISOString(),
+    playbook: options.playbook.name,
+    mode: options.mode,
+    hosts: options.hosts.map((host) => host.name),
+  });
+  const results: HostResult[] = [];
+  for (const batch of batchesOf(prepared, options)) {
+    const limit = pLimit(options.forks ?? 20);
+    results.push(...(await Promise.all(batch.map((task) => limit(() => runOrSkip(task, results, options, id, emit))))));
+  }
+  const exitCode = exitCodeOf(results);
+  emit({
+    event: 'run-finished',
+    run: id,
+    exitCode,
+    hosts: Object.fromEntries(results.map(({ host, status, counts }) => [host, { status, changed: counts.changed }])),
+    durationMs: performance.now() - began,
+  });
+  return { run: id, exitCode, hosts: results };
+}
+
+/** Sorts by time and is unique among controllers: `20261123T190205Z-5f3a9c`. */
+function newRunId(): string {
+  return `${new Date().toISOString().replaceAll(/[-:]|\.\d+/g, '')}-${randomBytes(3).toString('hex')}`;
+}
+
+interface Prepared {
+  readonly host: Host;
+  readonly plays: readonly Play[];
+  readonly remembered: SystemFact | undefined;
+  readonly declared: readonly Declared[] | undefined;
+}
+
+/** Thrown by the facts of a host never seen: its resources are declared after the connection. */
+class NotSeenYet extends Error {}
+
+/** All mistakes that need no host: parameters, properties, conflicts. */
+async function prepareAll({ playbook, hosts, playsOf, ...select }: RunOptions): Promise<Prepared[]> {
+  return Promise.all(
+    hosts.map(async (host) => {
+      const plays = playsOf(host);
+      for (const play of plays) for (const use of play.roles) paramsOf(use, host);
+      const remembered = rememberedSystem(host);
+      const system = async () => {
+        if (remembered === undefined) throw new NotSeenYet();
+        return remembered;
+      };
+      try {
+        return { host, plays, remembered, declared: await declareHost(playbook, host, plays, system, select) };
+      } catch (error) {
+        if (error instanceof NotSeenYet) return { host, plays, remembered, declared: undefined };
+        throw error;
+      }
+    }),
+  );
+}
+
+function batchesOf(tasks: readonly Prepared[], { serial, playbook }: RunOptions): Prepared[][] {
+  const size = serial ?? Math.min(...playbook.plays.map((play) => play.serial ?? Number.POSITIVE_INFINITY));
+  if (!Number.isFinite(size) || size < 1) return [[...tasks]];
+  return Array.from({ length: Math.ceil(tasks.length / size) }, (_, index) => tasks.slice(index * size, (index + 1) * size));
+}
+
+async function runOrSkip(
+  task: Prepared,
+  before: readonly HostResult[],
+  options: RunOptions,
+  id: string,
+  emit: Emit,
+): Promise<HostResult> {
+  const limit = options.maxFail ?? Math.min(...task.plays.map((play) => play.maxFail ?? Number.POSITIVE_INFINITY));
+  const failures = before.filter(({ status }) => status === 'failed' || status === 'unreachable').length;
+  if (failures > limit || options.stop.aborted) return skipped(task, emit);
+  const { mode, playbook, connect, stop } = options;
+  return runHost({
+    ...task,
+    run: id,
+    mode,
+    playbook,
+    select: options,
+    connect: () => connect(task.host),
+    emit,
+    stop,
+    holdAgainst: options.holdAgainst && ((planned) => options.holdAgainst?.(task.host.name, planned)),
+  });
+}
+
+function skipped({ host, declared }: Prepared, emit: Emit): HostResult {
+  const total = declared?.length ?? 0;
+  const counts = { total, inSync: 0, changed: 0, knownAfterApply: 0, failed: 0, notReached: total, differences: 0 };
+  emit({ event: 'host-finished', host: host.name, status: 'skipped', counts, roundTrips: 0, durationMs: 0 });
+  return { host: host.name, status: 'skipped', counts, planned: [] };
+}
+
+function exitCodeOf(results: readonly HostResult[]): ExitCode {
+  const has = (status: HostResult['status']) => results.some((result) => result.status === status);
+  if (has('failed')) return exitCodes.hostFailed;
+  if (has('unreachable')) return exitCodes.hostUnreachable;
+  if (has('interrupted') || has('skipped')) return exitCodes.interrupted;
+  return has('would-change') ? exitCodes.changesFound : exitCodes.asDeclared;
+}
