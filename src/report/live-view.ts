@@ -1,0 +1,147 @@
+import type { DefaultRenderer, ListrTask } from 'listr2';
+import { count, showCounts, statusWords } from './describe.ts';
+import type { RendererOptions } from './renderer.ts';
+import { type HostState, progressOf, type RunState, tailOf } from './run-state.ts';
+import { type Paint, statusSigns, statusStyles } from './style.ts';
+import { columnsOf, padTo, shorten, visibleLine } from './visible.ts';
+
+type Task = ListrTask<unknown, typeof DefaultRenderer>;
+
+/** A run that is over sooner shows no live display, and loads nothing for it. */
+const delayMilliseconds = 150;
+const refreshMilliseconds = 100;
+const tailLines = 3;
+/** A command shows its output when it has run for so long. */
+const tailAfterMilliseconds = 1000;
+
+/**
+ * The live tree: one listr2 task per host, whose title tells what the host does now. Titles are set at a fixed pace
+ * instead of at each event, so that a talkative command costs no more than a silent one.
+ */
+export class LiveView {
+  readonly #state: RunState;
+  readonly #options: RendererOptions;
+  readonly #paint: Paint;
+  #starting: Promise<void> | undefined;
+  #stop: (() => void) | undefined;
+
+  constructor(state: RunState, options: RendererOptions, paint: Paint) {
+    this.#state = state;
+    this.#options = options;
+    this.#paint = paint;
+  }
+
+  start(): void {
+    if (this.#starting !== undefined) return;
+    const stopped = new Promise<void>((resolve) => {
+      this.#stop = resolve;
+    });
+    this.#starting = this.#show(stopped);
+  }
+
+  /** Takes the display away and gives the terminal back. */
+  async stop(): Promise<void> {
+    this.#stop?.();
+    await this.#starting;
+    this.#starting = undefined;
+  }
+
+  async #show(stopped: Promise<void>): Promise<void> {
+    const waited = new Promise<'waited'>((resolve) => setTimeout(resolve, delayMilliseconds, 'waited').unref());
+    if ((await Promise.race([stopped, waited])) !== 'waited') return;
+    const listr = await import('listr2');
+    await this.#tree(listr, stopped).run();
+  }
+
+  #tree(listr: typeof import('listr2'), stopped: Promise<void>): { run(): Promise<unknown> } {
+    const { ListrDefaultRendererLogLevels: Level, ListrLogger, ProcessOutput } = listr;
+    const stream = this.#options.stream as NodeJS.WriteStream;
+    // The default renderer hides whatever fails; here nothing fails, since a host's outcome is part of its title.
+    return new listr.Listr<unknown, 'default', 'simple'>(this.#tasks(stopped), {
+      concurrent: true,
+      exitOnError: false,
+      collectErrors: 'minimal',
+      registerSignalListeners: false,
+      renderer: 'default',
+      fallbackRendererCondition: false,
+      rendererOptions: {
+        clearOutput: true,
+        formatOutput: 'truncate',
+        removeEmptyLines: false,
+        logger: new ListrLogger({ useIcons: true, toStderr: [], processOutput: new ProcessOutput(stream) }),
+        icon: { [Level.COMPLETED]: ' ' },
+        color: { [Level.PENDING]: (text = '') => this.#paint('cyan', text) },
+      },
+    });
+  }
+
+  #tasks(stopped: Promise<void>): Task[] {
+    const hosts = [...this.#state.hosts.values()];
+    const width = Math.max(0, ...hosts.map(({ name }) => columnsOf(visibleLine(name))));
+    const rows = Math.max(3, (this.#options.rows ?? 24) - 3);
+    if (hosts.length <= rows) {
+      const lines = Math.min(tailLines, Math.floor((rows - hosts.length) / hosts.length));
+      return hosts.map((host) => this.#task(stopped, () => this.#title(host, width, lines)));
+    }
+    // More hosts than rows: those at work, as far as there is room, and how many there are of the rest.
+    const busy = () => hosts.filter(({ phase }) => phase !== 'waiting' && phase !== 'finished');
+    const slots = Array.from({ length: rows - 1 }, (_, index) =>
+      this.#task(stopped, () => {
+        const host = busy()[index];
+        return host === undefined ? '' : this.#title(host, width, 0);
+      }),
+    );
+    return [...slots, this.#task(stopped, () => this.#summary(hosts, Math.max(0, busy().length - slots.length)))];
+  }
+
+  #task(stopped: Promise<void>, title: () => string): Task {
+    return {
+      title: title(),
+      task: async (_context, wrapper) => {
+        // Past the wrapper's setter, which would draw the whole tree anew for each title; the spinner draws it anyway.
+        const timer = setInterval(() => {
+          wrapper.task.title = title();
+        }, refreshMilliseconds);
+        await stopped;
+        clearInterval(timer);
+      },
+    };
+  }
+
+  #title(host: HostState, width: number, lines: number): string {
+    const columns = this.#options.columns - 6;
+    const name = this.#paint('bold', padTo(visibleLine(host.name), width));
+    const first = `${name}  ${this.#doing(host, columns - width - 2)}`;
+    const runsLong = host.current !== undefined && Date.now() - host.current.startedAt > tailAfterMilliseconds;
+    const tail = runsLong ? tailOf(host, lines) : [];
+    const shown = tail.map((line) => this.#paint('dim', shorten(`│ ${line.replaceAll('\t', ' ')}`, columns)));
+    return [first, ...shown].join('\n');
+  }
+
+  #doing(host: HostState, columns: number): string {
+    const { result, current, phase } = host;
+    if (result !== undefined) {
+      const counts = showCounts(result.counts, this.#state.onlyReads).join(', ');
+      const word = this.#paint(
+        statusStyles[result.status],
+        `${statusSigns[result.status]} ${statusWords[result.status]}`,
+      );
+      return `${word}  ${this.#paint('dim', shorten(counts, columns - 16))}`;
+    }
+    if (current !== undefined) {
+      const { done, total } = progressOf(host);
+      const step = total === 0 ? '' : `step ${done + 1}/${Math.max(total, done + 1)}  `;
+      return `${this.#paint('cyan', step)}${shorten(visibleLine(current.title), columns - step.length)}`;
+    }
+    return this.#paint('dim', phase === 'applying' ? 'verifying' : phase);
+  }
+
+  #summary(hosts: readonly HostState[], more: number): string {
+    const done = hosts.filter(({ phase }) => phase === 'finished').length;
+    const failed = hosts.filter(({ result }) => result?.status === 'failed' || result?.status === 'unreachable').length;
+    const parts = [`${done} of ${count(hosts.length, 'host')} done`];
+    if (failed > 0) parts.push(this.#paint('red', `${failed} failed`));
+    if (more > 0) parts.push(`${more} more at work`);
+    return parts.join(', ');
+  }
+}

@@ -1,0 +1,101 @@
+import type { RunEvent } from '../runner/events.ts';
+import { count, sentenceOf, showCounts, showDuration, statusWords } from './describe.ts';
+import { failureParts } from './failure.ts';
+import { LiveView } from './live-view.ts';
+import type { Renderer, RendererOptions } from './renderer.ts';
+import { LineWriter } from './renderer.ts';
+import { hostBlock } from './resource-block.ts';
+import { failuresOf, type HostFailure, type HostState, RunState } from './run-state.ts';
+import { type Paint, painter, statusSigns, statusStyles } from './style.ts';
+import { columnsOf, padTo, visibleLine } from './visible.ts';
+
+/**
+ * For a person at a terminal: while the run goes on, one live line per host; afterwards what changed on each host, one
+ * recap line per host, the failures, and a sentence.
+ */
+export function prettyRenderer(options: RendererOptions): Renderer {
+  const paint = painter(options.colors);
+  const state = new RunState();
+  const live = new LiveView(state, options, paint);
+  return {
+    handle(event: RunEvent): void {
+      state.handle(event);
+      if (event.event === 'run-started') live.start();
+    },
+    async suspend() {
+      await live.stop();
+      return () => live.start();
+    },
+    async close(): Promise<void> {
+      await live.stop();
+      const writer = new LineWriter(options.stream);
+      if (state.started !== undefined) for (const line of report(state, options, paint)) writer.line(line);
+      await writer.flushed();
+    },
+  };
+}
+
+function report(state: RunState, options: RendererOptions, paint: Paint): string[] {
+  const hosts = [...state.hosts.values()];
+  const failures = failuresOf(state).flatMap((failure) => ['', ...failureBlock(failure, options, paint)]);
+  const sentence = paint(state.finished?.exitCode === 0 ? ['bold', 'green'] : 'bold', sentenceOf(state));
+  return [...hostBlocks(hosts, state, options, paint), ...recap(hosts, state, paint), ...failures, '', sentence];
+}
+
+/** Hosts about which the same is to be said share a block: twenty nodes in step are told once. */
+function hostBlocks(hosts: readonly HostState[], state: RunState, options: RendererOptions, paint: Paint): string[] {
+  const together = new Map<string, string[]>();
+  for (const host of hosts) {
+    const { diff, verbose, columns } = options;
+    const notices = host.notices.map(
+      ({ level, text }) => `  ${level === 'warning' ? paint('yellow', '!') : paint('blue', 'i')} ${visibleLine(text)}`,
+    );
+    const block = hostBlock(host.stages, { diff, verbose, columns, onlyReads: state.onlyReads, paint });
+    const text = [...block, ...notices].join('\n');
+    if (text !== '') together.set(text, [...(together.get(text) ?? []), host.name]);
+  }
+  return [...together].flatMap(([text, names]) => {
+    const heading = paint('bold', names.map(visibleLine).join(', '));
+    return [`${heading}${names.length > 1 ? paint('dim', `  ${names.length} hosts, the same on each`) : ''}`, text, ''];
+  });
+}
+
+function recap(hosts: readonly HostState[], state: RunState, paint: Paint): string[] {
+  const rows = hosts.map(({ name, result, phase }) => {
+    if (result === undefined) {
+      const what = phase === 'waiting' ? 'not begun' : 'broken off';
+      return { style: statusStyles.interrupted, cells: [statusSigns.interrupted, visibleLine(name), what, '', '', ''] };
+    }
+    const { status, counts, roundTrips, durationMs } = result;
+    const summary = showCounts(counts, state.onlyReads).join(', ');
+    const cost = [count(roundTrips, 'round trip'), showDuration(durationMs)];
+    return {
+      style: statusStyles[status],
+      cells: [statusSigns[status], visibleLine(name), statusWords[status], summary, ...cost],
+    };
+  });
+  const columns = [0, 1, 2, 3, 4].map((index) =>
+    Math.max(0, ...rows.map(({ cells }) => columnsOf(cells[index] ?? ''))),
+  );
+  return rows.map(({ style, cells }) => {
+    const [sign = '', name = '', status = '', summary = '', trips = '', seconds = ''] = cells.map((cell, index) =>
+      padTo(cell, columns[index] ?? 0),
+    );
+    const cost = paint('dim', `${trips}  ${seconds}`.trimEnd());
+    return `${paint(style, sign)} ${paint('bold', name)}  ${paint(style, status)}  ${summary}  ${cost}`.trimEnd();
+  });
+}
+
+function failureBlock(failure: HostFailure, { verbose }: RendererOptions, paint: Paint): string[] {
+  const heading = `${paint('red', '✘')} ${paint('bold', visibleLine(failure.host))}  ${visibleLine(failure.message)}  ${paint('dim', failure.code)}`;
+  const parts = failureParts(failure, verbose).flatMap(({ label, lines }) => {
+    const [first = '', ...rest] = lines;
+    const style = label === 'hint' ? 'cyan' : label === 'at' ? 'underline' : undefined;
+    const shown = (line: string) => (style === undefined || line === '' ? line : paint(style, line));
+    const gap = ' '.repeat(14);
+    if (label === 'output')
+      return lines.map((line, index) => `    ${padTo(index === 0 ? label : '', 8)}  ${paint('dim', '│')} ${line}`);
+    return [`    ${paint('dim', padTo(label, 8))}  ${shown(first)}`, ...rest.map((line) => `${gap}${shown(line)}`)];
+  });
+  return [heading, ...parts];
+}
