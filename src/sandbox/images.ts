@@ -43,7 +43,7 @@ export async function ensureImage(kind: ImageKind, onBuild?: (kind: ImageKind) =
 /** Names of all images that the sandbox ever made here, those of older recipes included. */
 export async function sandboxImages(): Promise<string[]> {
   const list = await docker(
-    ['image', 'ls', '--filter', 'label=dev.labwright.sandbox', '--format', '{{.Repository}}:{{.Tag}}'],
+    ['image', 'ls', '--filter', 'label=dev.labwright.image', '--format', '{{.Repository}}:{{.Tag}}'],
     { purpose: 'list the images' },
   );
   return list.split('\n').filter((line) => line !== '');

@@ -1,5 +1,7 @@
+import { existsSync, readFileSync } from 'node:fs';
 import { LabError, type LabErrorDetails } from '../shared/errors.ts';
 import { tryCommand } from './docker.ts';
+import { tunDevice } from './host-privileges.ts';
 
 /**
  * Checks that a Docker engine answers.
@@ -32,6 +34,31 @@ export async function requireImageTools(): Promise<void> {
       expected: 'mmdebstrap, which makes the base images from Debian packages',
       found: 'no command mmdebstrap',
       hint: 'apt-get update && apt-get install --yes --no-install-recommends mmdebstrap',
+    });
+  }
+}
+
+/**
+ * Checks what the hosts need of the kernel: the TUN device, and enough inotify instances (systemd takes about eight for
+ * each host, and fails to boot when there is none left).
+ *
+ * @throws LabError SANDBOX_REQUIREMENTS
+ */
+export function requireKernel(hosts: number): void {
+  if (!existsSync(tunDevice)) {
+    throw requirement({
+      expected: `${tunDevice}, for WireGuard`,
+      found: 'no such device',
+      hint: 'as root: modprobe tun',
+    });
+  }
+  const file = '/proc/sys/fs/inotify/max_user_instances';
+  const limit = existsSync(file) ? Number(readFileSync(file, 'utf8')) : Number.POSITIVE_INFINITY;
+  if (hosts * 8 > limit) {
+    throw requirement({
+      expected: `fs.inotify.max_user_instances of at least ${hosts * 8}, for ${hosts} hosts`,
+      found: String(limit),
+      hint: 'as root: sysctl fs.inotify.max_user_instances=8192',
     });
   }
 }

@@ -7,7 +7,7 @@ import { ensureImage, imageExists } from '../../src/sandbox/images.ts';
 export type HostVariant = 'debian' | 'busybox';
 
 const busyboxScript = fileURLToPath(new URL('busybox-rootfs.sh', import.meta.url));
-const label = '--change=LABEL dev.labwright.sandbox=test-image';
+const label = '--change=LABEL dev.labwright.image=test';
 
 const images = new Map<string, Promise<string>>();
 

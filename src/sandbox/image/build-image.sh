@@ -98,9 +98,10 @@ import() {
 	if [ "$kind" = host ]; then
 		set -- -c 'CMD ["/usr/local/sbin/lab-init"]' -c 'ENV container=docker'
 	else
-		set -- -c 'CMD ["sleep", "infinity"]'
+		# A shell that waits buries the processes that `docker exec` leaves behind, and ends when it is told to.
+		set -- -c 'CMD ["sh", "-c", "trap \"exit 0\" TERM; while :; do sleep 3600 & wait $!; done"]'
 	fi
-	docker import -c 'LABEL dev.labwright.sandbox=image' "$@" "$file" "$(tag)" >/dev/null
+	docker import -c 'LABEL dev.labwright.image=sandbox' "$@" "$file" "$(tag)" >/dev/null
 }
 
 build() {

@@ -1,0 +1,57 @@
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { HostKey } from '../transport/contract.ts';
+import { knownHostsLines } from './keys.ts';
+import type { SandboxContainer } from './topology.ts';
+
+/** Where the sandbox keeps its key pair, `known_hosts` and `ssh_config`: `.lab/sandbox` in the project's folder. */
+export function sandboxFolder(projectFolder: string): string {
+  return join(projectFolder, '.lab', 'sandbox');
+}
+
+/**
+ * Host name → the host keys of its container, as read past SSH, through the engine. Empty when no sandbox is up.
+ *
+ * @example
+ * const pinned = sandboxHostKeys(projectRoot(inventoryFile)).get('nas') ?? [];
+ */
+export function sandboxHostKeys(projectFolder: string): ReadonlyMap<string, readonly HostKey[]> {
+  const file = join(sandboxFolder(projectFolder), 'known_hosts');
+  const keys = new Map<string, HostKey[]>();
+  if (!existsSync(file)) return keys;
+  for (const line of readFileSync(file, 'utf8').split('\n')) {
+    const [names, type, base64] = line.split(' ');
+    const host = names?.split(',').at(-1);
+    if (host === undefined || type === undefined || base64 === undefined) continue;
+    keys.set(host, [...(keys.get(host) ?? []), { type, base64 }]);
+  }
+  return keys;
+}
+
+/** Writes `known_hosts` and `ssh_config` for whoever wants plain `ssh -F .lab/sandbox/ssh_config nas`. */
+export function writeSshFiles(
+  folder: string,
+  identityFile: string,
+  hosts: readonly { readonly machine: SandboxContainer; readonly keys: readonly HostKey[] }[],
+): void {
+  const knownHosts = hosts.map(({ machine, keys }) => knownHostsLines([...addressesOf(machine), machine.name], keys));
+  writeFileSync(join(folder, 'known_hosts'), knownHosts.join(''));
+  const config = hosts.map(({ machine }) =>
+    [
+      `Host ${machine.name} ${machine.container}`,
+      `  HostName ${addressesOf(machine)[0]}`,
+      `  HostKeyAlias ${machine.name}`,
+      `  User ${machine.user}`,
+      `  IdentityFile "${identityFile}"`,
+      '  IdentitiesOnly yes',
+      `  UserKnownHostsFile "${join(folder, 'known_hosts')}"`,
+      '',
+    ].join('\n'),
+  );
+  writeFileSync(join(folder, 'ssh_config'), config.join('\n'));
+}
+
+/** The addresses of a machine, IPv4 first on each network. */
+export function addressesOf(machine: SandboxContainer): string[] {
+  return machine.attachments.flatMap(({ ipv4, ipv6 }) => [ipv4, ipv6].filter((address) => address !== undefined));
+}
