@@ -1,8 +1,8 @@
 import type { z } from 'zod';
-import type { SourceLocation } from '../shared/errors.ts';
 import type { Host, Inventory } from '../model/types.ts';
 import type { SystemFact } from '../remote/facts/contract.ts';
 import type { ResourceTree } from '../resources/contract.ts';
+import type { SourceLocation } from '../shared/errors.ts';
 
 /** What a role sees when it declares a host's resources. */
 export interface RoleContext<Params> {
@@ -44,7 +44,9 @@ export interface Play {
   readonly hosts: readonly string[];
   readonly roles: readonly RoleUse[];
   /** Resources declared in the play itself. */
-  readonly resources?: ((context: RoleContext<Readonly<Record<string, unknown>>>) => ResourceTree | Promise<ResourceTree>) | undefined;
+  readonly resources?:
+    | ((context: RoleContext<Readonly<Record<string, unknown>>>) => ResourceTree | Promise<ResourceTree>)
+    | undefined;
   readonly tags: readonly string[];
   /** How many hosts at a time; default all. */
   readonly serial?: number | undefined;
