@@ -8,8 +8,6 @@ export { defineInventory } from './model/define-inventory.ts';
 export { loadInventory } from './model/load-inventory.ts';
 export { definePlaybook } from './playbook/define-playbook.ts';
 export { defineRole } from './playbook/define-role.ts';
-export { definePlaybook } from './playbook/define-playbook.ts';
-export { defineRole } from './playbook/define-role.ts';
 export { defineResource } from './resources/define-resource.ts';
 export { Secret } from './shared/secret.ts';
 export { LabError } from './shared/errors.ts';
