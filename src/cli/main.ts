@@ -5,6 +5,16 @@ import { exitCodes, formatError, LabError } from '../shared/errors.ts';
 /** Name of a command → its module, imported only when it is called or help for all is wanted. */
 const commands: Record<string, () => Promise<{ register(program: Command): void }>> = {
   run: () => import('./run.ts'),
+  plan: () => import('./plan.ts'),
+  apply: () => import('./apply.ts'),
+  exec: () => import('./exec.ts'),
+  facts: () => import('./facts.ts'),
+  inventory: () => import('./inventory.ts'),
+  secrets: () => import('./secrets.ts'),
+  sandbox: () => import('./sandbox.ts'),
+  init: () => import('./init.ts'),
+  doctor: () => import('./doctor.ts'),
+  completion: () => import('./completion.ts'),
 };
 
 /** Runs the CLI; sets `process.exitCode`. */
@@ -14,6 +24,7 @@ export async function main(argv: readonly string[]): Promise<void> {
     .version(version(), '-V, --version')
     .option('--debug', 'show the stack of an unexpected error')
     .exitOverride()
+    .enablePositionalOptions()
     .showHelpAfterError('(lab --help shows the commands)')
     .addHelpText('after', '\nExample:\n  lab run site.ts --check --diff');
   const wanted = argv.find((word) => Object.hasOwn(commands, word));

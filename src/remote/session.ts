@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { LabError } from '../shared/errors.ts';
-import { type Secret, reveal } from '../shared/secret.ts';
+import { reveal, type Secret } from '../shared/secret.ts';
 import type { Connection, ConnectionSettings, RemoteProcess } from '../transport/contract.ts';
 import { type Data, type Frame, FrameParser, type Mark } from './frames.ts';
 
@@ -174,11 +174,11 @@ export class Session implements AsyncDisposable {
         : !this.#answered && this.#become !== 'none' && cause === undefined
           ? refusal(this.host, this.#become, this.#stderr)
           : new LabError('CONNECTION_LOST', 'the connection ended before the host had answered', {
-            host: this.host,
-            output: this.#stderr,
-            hint: 'run the same command again: it finds out what was done and does the rest',
-            cause,
-          });
+              host: this.host,
+              output: this.#stderr,
+              hint: 'run the same command again: it finds out what was done and does the rest',
+              cause,
+            });
     this.#fail?.(this.#lost);
   }
 }

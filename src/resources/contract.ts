@@ -1,8 +1,7 @@
 import type { z } from 'zod';
-import type { Secret } from '../shared/secret.ts';
+import type { FactPrediction, Facts } from '../remote/facts/contract.ts';
 import type { SourceLocation } from '../shared/errors.ts';
-import type { Facts } from '../remote/facts/contract.ts';
-import type { FactPrediction } from '../remote/facts/contract.ts';
+import type { Secret } from '../shared/secret.ts';
 
 /** What a file is given: text or bytes, a secret, or a file on this machine of any size (absolute path). */
 export type Content = string | Uint8Array | Secret | { readonly localFile: string };

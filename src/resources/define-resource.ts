@@ -1,13 +1,15 @@
 import type { z } from 'zod';
-import { LabError } from '../shared/errors.ts';
-import { callSite } from '../shared/call-site.ts';
-import { problemsOf } from '../shared/schema-problems.ts';
 import type { Facts } from '../remote/facts/contract.ts';
+import { callSite } from '../shared/call-site.ts';
+import { LabError, type SourceLocation } from '../shared/errors.ts';
+import { problemsOf } from '../shared/schema-problems.ts';
 import type { Change, Resource, ResourceOptions, ResourceType, TriggerAction } from './contract.ts';
 
 export interface ResourceDefinition<Schema extends z.ZodType, Current> {
   readonly type: string;
   readonly props: Schema;
+  /** Completes checked props with what only the place of the declaration tells, e.g. a path relative to its file. */
+  locate?(props: z.output<Schema>, at: SourceLocation | undefined): z.output<Schema>;
   id(props: z.output<Schema>): string;
   read(host: Facts, props: z.output<Schema>): Promise<Current>;
   diff(props: z.output<Schema>, current: Current): readonly Change[];
@@ -56,7 +58,7 @@ export function defineResource<Schema extends z.ZodType, Current>(
       );
       throw first?.with({ others }) ?? new LabError('RESOURCE_PROPS', `${definition.type}: props do not fit`, { at });
     }
-    const props = parsed.data;
+    const props = definition.locate?.(parsed.data, at) ?? parsed.data;
     return { kind: 'resource', resourceType, type: definition.type, id: definition.id(props), props, options, at };
   };
   return Object.assign(declare, { resourceType });

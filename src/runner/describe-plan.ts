@@ -1,6 +1,6 @@
 import { unifiedDiff } from '../report/diff.ts';
-import { type Redactor, Secret } from '../shared/secret.ts';
 import type { Change, Shown } from '../resources/contract.ts';
+import { type Redactor, Secret } from '../shared/secret.ts';
 import type { PlannedChange, PlannedResource } from './events.ts';
 import type { Planned } from './plan/plan-host.ts';
 

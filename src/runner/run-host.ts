@@ -10,7 +10,7 @@ import { Applier, type StageEnd } from './apply/apply-stage.ts';
 import { type Action, compileStage } from './apply/compile.ts';
 import { describeChange, describePlan } from './describe-plan.ts';
 import type { EventFailure, HostCounts, HostStatus, RunEvent, RunMode } from './events.ts';
-import { type Declared, declareHost, type DeclareOptions, secretsIn } from './plan/declare.ts';
+import { type Declared, type DeclareOptions, declareHost, secretsIn } from './plan/declare.ts';
 import { type Planned, planHost } from './plan/plan-host.ts';
 import { rememberSystem, sameSystem } from './system-cache.ts';
 
@@ -33,8 +33,8 @@ export interface HostRun {
   readonly emit: Emit;
   /** Aborted by the first Ctrl-C: end after the action that is under way. */
   readonly stop: AbortSignal;
-  /** A plan made earlier, applied as it is or not at all: compares the first plan and throws when it differs. */
-  readonly holdAgainst?: ((planned: readonly Planned[]) => void) | undefined;
+  /** Sees the first plan and all facts it stands on before anything is changed; what it throws ends this host. */
+  readonly review?: ((planned: readonly Planned[], facts: ReadonlyMap<string, unknown>) => Promise<void>) | undefined;
 }
 
 export interface HostResult {
@@ -107,10 +107,11 @@ class HostWorker {
     let loader = new FactLoader(session);
     const declared = await this.#declare(loader);
     this.firstPlan = await this.#plan(declared, loader, 1);
-    this.#task.holdAgainst?.(this.firstPlan);
     if (this.failure !== undefined) return 'failed';
+    await this.#task.review?.(this.firstPlan, await loader.read());
     if (mode === 'check' || mode === 'plan') return this.#wouldChange() ? 'would-change' : 'ok';
 
+    if (applicable(this.firstPlan).length > 0) requireRoot(await loader.system());
     const applier = new Applier(session, { run, lastRun: (await loader.state()).lastRun });
     const forward = () => void applier.stop();
     stop.addEventListener('abort', forward, { once: true });
@@ -142,7 +143,8 @@ class HostWorker {
       void loader.state();
       for (const { resource } of declared) resource.resourceType.read(loader, resource.props).catch(() => {});
       const system = await loader.system();
-      if (!sameSystem(system, remembered)) declared = await declareHost(playbook, host, plays, () => loader.system(), select);
+      if (!sameSystem(system, remembered))
+        declared = await declareHost(playbook, host, plays, () => loader.system(), select);
     }
     for (const { resource } of declared) for (const secret of secretsIn(resource.props)) this.redactor.add(secret);
     return declared;
@@ -154,7 +156,12 @@ class HostWorker {
     const planned = await planHost(declared, loader, this.#changed);
     rememberSystem(host, await system);
     this.#lastPlan = planned;
-    emit({ event: 'host-planned', host: host.name, stage, resources: planned.map((plan) => describePlan(plan, this.redactor)) });
+    emit({
+      event: 'host-planned',
+      host: host.name,
+      stage,
+      resources: planned.map((plan) => describePlan(plan, this.redactor)),
+    });
     const impossible = planned.filter((plan) => plan.outcome === 'impossible');
     if (impossible[0]?.error !== undefined) {
       this.failedResource = impossible[0].key;
@@ -171,7 +178,10 @@ class HostWorker {
     this.failedResource = again.key;
     this.failure = new LabError('NOT_CONVERGED', `${again.title} was applied, and is not as declared`, {
       at: again.resource.at,
-      ...(change && { expected: `${change.attribute} ${describeChange(change, this.redactor).after}`, found: `${change.attribute} ${describeChange(change, this.redactor).before}` }),
+      ...(change && {
+        expected: `${change.attribute} ${describeChange(change, this.redactor).after}`,
+        found: `${change.attribute} ${describeChange(change, this.redactor).before}`,
+      }),
       hint: 'something on the host changes it back, or two resources declare different things for the same place',
     });
   }
@@ -185,7 +195,10 @@ class HostWorker {
   }
 
   #listener() {
-    const { host: { name: host }, emit } = this.#task;
+    const {
+      host: { name: host },
+      emit,
+    } = this.#task;
     const base = ({ planned }: Action) => ({ host, resource: planned.key, title: planned.title });
     return {
       started: (action: Action) => emit({ event: 'resource-started', ...base(action) }),
@@ -217,9 +230,15 @@ class HostWorker {
   }
 
   #noticeDifferences(): void {
-    const { host: { name: host }, emit } = this.#task;
+    const {
+      host: { name: host },
+      emit,
+    } = this.#task;
     for (const { title, outcome } of this.#differences()) {
-      const text = outcome === 'change' ? `${title}: a change was planned, and was not needed` : `${title}: changed, which was not planned`;
+      const text =
+        outcome === 'change'
+          ? `${title}: a change was planned, and was not needed`
+          : `${title}: changed, which was not planned`;
       emit({ event: 'host-notice', host, level: 'warning', text });
     }
   }
@@ -239,8 +258,26 @@ class HostWorker {
     const inSync = settled ? plan.length - changed : of('in-sync');
     const notReached = dry || settled ? 0 : Math.max(0, plan.length - inSync - changed - failed);
     const differences = settled && !dry ? this.#differences().length : 0;
-    return { total: plan.length, inSync: Math.max(0, inSync), changed, knownAfterApply: known, failed, notReached, differences };
+    return {
+      total: plan.length,
+      inSync: Math.max(0, inSync),
+      changed,
+      knownAfterApply: known,
+      failed,
+      notReached,
+      differences,
+    };
   }
+}
+
+/** @throws LabError BECOME_REFUSED before anything is tried */
+function requireRoot({ uid }: SystemFact): void {
+  if (uid === 0) return;
+  throw new LabError('BECOME_REFUSED', 'changes need root, and the login is not root', {
+    expected: 'user id 0',
+    found: `user id ${uid}`,
+    hint: "set become: 'sudo' (or 'doas') for this host in the inventory, or connect as root",
+  });
 }
 
 /** The changes up to the first resource that is not known yet: order is kept, nothing runs ahead of it. */
@@ -256,6 +293,18 @@ export function describeFailure(error: LabError, redactor: Redactor, resource: s
   const redact = (text: string | undefined) => (text === undefined ? undefined : redactor.redact(text));
   const command = /^exit code \d+ of: ([\s\S]*)$/.exec(found ?? '')?.[1];
   const message = [error.message, ...(others ?? []).map((other) => other.message)].join('; ');
-  const fields = { resource, at, expected: redact(expected), found: redact(found), command: redact(command), output: redact(output), hint: redact(hint) };
-  return { code: error.code, message: redactor.redact(message), ...Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) };
+  const fields = {
+    resource,
+    at,
+    expected: redact(expected),
+    found: redact(found),
+    command: redact(command),
+    output: redact(output),
+    hint: redact(hint),
+  };
+  return {
+    code: error.code,
+    message: redactor.redact(message),
+    ...Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)),
+  };
 }

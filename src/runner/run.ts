@@ -6,7 +6,7 @@ import type { SystemFact } from '../remote/facts/contract.ts';
 import { type ExitCode, exitCodes } from '../shared/errors.ts';
 import type { Connection } from '../transport/contract.ts';
 import type { RunEvent, RunMode } from './events.ts';
-import { type Declared, declareHost, type DeclareOptions, paramsOf } from './plan/declare.ts';
+import { type Declared, type DeclareOptions, declareHost, paramsOf } from './plan/declare.ts';
 import type { Planned } from './plan/plan-host.ts';
 import { type Emit, type HostResult, runHost } from './run-host.ts';
 import { rememberedSystem } from './system-cache.ts';
@@ -27,7 +27,10 @@ export interface RunOptions extends DeclareOptions {
   readonly connect: (host: Host) => Promise<Connection>;
   readonly onEvent: (event: RunEvent) => void;
   readonly stop: AbortSignal;
-  readonly holdAgainst?: ((host: string, planned: readonly Planned[]) => void) | undefined;
+  /** Sees every host's first plan, and the facts it stands on, before that host is changed. */
+  readonly review?:
+    | ((host: string, planned: readonly Planned[], facts: ReadonlyMap<string, unknown>) => Promise<void>)
+    | undefined;
 }
 
 export interface RunResult {
@@ -111,7 +114,9 @@ async function prepareAll({ playbook, hosts, playsOf, ...select }: RunOptions): 
 function batchesOf(tasks: readonly Prepared[], { serial, playbook }: RunOptions): Prepared[][] {
   const size = serial ?? Math.min(...playbook.plays.map((play) => play.serial ?? Number.POSITIVE_INFINITY));
   if (!Number.isFinite(size) || size < 1) return [[...tasks]];
-  return Array.from({ length: Math.ceil(tasks.length / size) }, (_, index) => tasks.slice(index * size, (index + 1) * size));
+  return Array.from({ length: Math.ceil(tasks.length / size) }, (_, index) =>
+    tasks.slice(index * size, (index + 1) * size),
+  );
 }
 
 async function runOrSkip(
@@ -134,7 +139,7 @@ async function runOrSkip(
     connect: () => connect(task.host),
     emit,
     stop,
-    holdAgainst: options.holdAgainst && ((planned) => options.holdAgainst?.(task.host.name, planned)),
+    review: options.review && (async (planned, facts) => options.review?.(task.host.name, planned, facts)),
   });
 }
 

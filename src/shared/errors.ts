@@ -23,6 +23,7 @@ export const errorCodes = {
   INVENTORY_NOT_FOUND: exitCodes.usage,
   INVENTORY_INVALID: exitCodes.usage,
   HOST_PATTERN: exitCodes.usage,
+  LOCK_FILE: exitCodes.usage,
   PLAYBOOK_NOT_FOUND: exitCodes.usage,
   PLAYBOOK_LOAD: exitCodes.usage,
   PLAYBOOK_TYPES: exitCodes.usage,

@@ -54,7 +54,8 @@ export class Redactor {
 
   redact(text: string): string {
     let result = text;
-    for (const value of [...this.#values].sort((a, b) => b.length - a.length)) result = result.replaceAll(value, redacted);
+    for (const value of [...this.#values].sort((a, b) => b.length - a.length))
+      result = result.replaceAll(value, redacted);
     return result;
   }
 }

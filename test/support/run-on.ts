@@ -2,8 +2,8 @@ import { resolveInventory } from '../../src/model/resolve-inventory.ts';
 import type { Playbook } from '../../src/playbook/contract.ts';
 import type { ResourceTree } from '../../src/resources/contract.ts';
 import type { HostFinished, PlannedResource, RunEvent, RunMode } from '../../src/runner/events.ts';
-import { run, type RunResult } from '../../src/runner/run.ts';
-import { spawn } from 'node:child_process';
+import { type RunResult, run } from '../../src/runner/run.ts';
+import { connect } from '../../src/transport/index.ts';
 import type { StartedHost } from './host.ts';
 
 export interface Outcome {
@@ -33,16 +33,8 @@ export async function runOn(
     playbook,
     hosts: [{ ...declared, connection: host.connection }],
     playsOf: () => [play],
-    connect: async ({ name }) => ({
-      host: name,
-      closed: new Promise(() => {}),
-      start: async (argv: readonly string[]) => {
-        const child = spawn('docker', ['exec', '-i', host.container, ...argv]);
-        return { stdin: child.stdin, stdout: child.stdout, stderr: child.stderr, kill: () => void child.kill(),
-          exit: new Promise<number | null>((resolve) => child.on('exit', resolve)) };
-      },
-      [Symbol.asyncDispose]: async () => {},
-    }),
+    connect: ({ name, connection }) =>
+      connect(name, connection, { hostKeys: { pinned: () => host.hostKeys, firstContact: async () => false } }),
     onEvent: (event) => {
       events.push(event);
       options.onEvent?.(event);

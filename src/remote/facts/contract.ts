@@ -110,7 +110,10 @@ export interface Facts {
   /** Value as one line, runs of blanks and tabs as one space; `null` when the kernel has no such key. */
   sysctl(key: string): Promise<string | null>;
   /** Runs a command that only reads. Each is a process of its own, in the same round trip. Default deadline 60 s. */
-  run(argv: readonly string[], options?: { readonly user?: string; readonly timeoutSeconds?: number }): Promise<RunFact>;
+  run(
+    argv: readonly string[],
+    options?: { readonly user?: string; readonly timeoutSeconds?: number },
+  ): Promise<RunFact>;
 }
 
 export interface FactOptions {

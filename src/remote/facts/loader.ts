@@ -2,7 +2,7 @@ import { LabError } from '../../shared/errors.ts';
 import { quoteAll } from '../../shared/quote.ts';
 import type { Frame } from '../frames.ts';
 import type { Session } from '../session.ts';
-import type { FileFact, Facts, GroupFact, PackageFact, RunFact, SystemFact, UnitFact, UserFact } from './contract.ts';
+import type { Facts, FileFact, GroupFact, PackageFact, RunFact, SystemFact, UnitFact, UserFact } from './contract.ts';
 import { parseAccounts } from './parse-accounts.ts';
 import { parseFiles } from './parse-files.ts';
 import { parsePackages } from './parse-packages.ts';
@@ -115,7 +115,15 @@ export class FactLoader implements Facts {
 
   /** Every fact read so far, by kind and key, for the fingerprint of a saved plan. */
   async read(): Promise<Map<string, unknown>> {
-    const batches = { file: this.#files, package: this.#packages, unit: this.#units, user: this.#users, group: this.#groups, sysctl: this.#sysctls, run: this.#runs };
+    const batches = {
+      file: this.#files,
+      package: this.#packages,
+      unit: this.#units,
+      user: this.#users,
+      group: this.#groups,
+      sysctl: this.#sysctls,
+      run: this.#runs,
+    };
     const facts = new Map<string, unknown>();
     for (const [kind, batch] of Object.entries(batches)) {
       for (const [key, value] of batch.cache as Map<string, Promise<unknown>>) facts.set(`${kind} ${key}`, await value);
@@ -144,11 +152,19 @@ export class FactLoader implements Facts {
   }
 
   #partOfSystem(): Part | undefined {
-    return part(this.#system, () => 'lab_read_system', (_, frames) => parseSystem(frames.get('system')));
+    return part(
+      this.#system,
+      () => 'lab_read_system',
+      (_, frames) => parseSystem(frames.get('system')),
+    );
   }
 
   #partOfState(): Part | undefined {
-    return part(this.#state, () => 'lab_read_state', (_, frames) => parseState(frames.get('state')));
+    return part(
+      this.#state,
+      () => 'lab_read_state',
+      (_, frames) => parseState(frames.get('state')),
+    );
   }
 
   #partOfFiles(): Part | undefined {
@@ -165,7 +181,8 @@ export class FactLoader implements Facts {
   #partOfContents(): Part | undefined {
     return part(
       this.#contents,
-      (paths) => paths.map((path, index) => `lab_read_content content.${index} ${quoteAll([path])} ${contentLimit}`).join('\n'),
+      (paths) =>
+        paths.map((path, index) => `lab_read_content content.${index} ${quoteAll([path])} ${contentLimit}`).join('\n'),
       (path, frames, paths) => {
         const frame = frames.get(`content.${paths.indexOf(path)}`);
         if (frame === undefined) return null;

@@ -52,8 +52,9 @@ function parseStats(host: string, nonce: string, body: Buffer): Map<string, Stat
   const [errors = '', ...records] = body.toString().split(`${nonce} `);
   refuseDenied(host, errors);
   for (const record of records) {
-    const match =
-      /^([0-9a-f]+) (\d+) (\d+) (\d+) (-?\d+) (\d+) (\S+) (\S+) ([\s\S]*?)\n((?:stat: [\s\S]*)?)$/.exec(record);
+    const match = /^([0-9a-f]+) (\d+) (\d+) (\d+) (-?\d+) (\d+) (\S+) (\S+) ([\s\S]*?)\n((?:stat: [\s\S]*)?)$/.exec(
+      record,
+    );
     if (match === null) continue;
     const [, raw, uid, gid, size, modified, links, owner, group, path, trailing] = match;
     refuseDenied(host, trailing ?? '');
@@ -107,7 +108,8 @@ function parseSums(frames: ReadonlyMap<string, Frame>): Map<number, string> {
     // A name with a newline makes GNU escape the line and put a backslash before it; busybox breaks the line. Both keep
     // 64 hex digits and two blanks at the beginning of a record.
     const digests = [...frame.body.toString().matchAll(/^\\?([0-9a-f]{64}) [ *]/gm)].map((match) => match[1] ?? '');
-    if (digests.length === indexes.length) for (const [at, index] of indexes.entries()) sums.set(index, digests[at] ?? '');
+    if (digests.length === indexes.length)
+      for (const [at, index] of indexes.entries()) sums.set(index, digests[at] ?? '');
   }
   return sums;
 }

@@ -9,7 +9,8 @@ export function parsePackages(names: readonly string[], frames: ReadonlyMap<stri
     const manager = id.split(' ')[1] ?? '';
     for (const line of frame.body.toString().split('\n')) {
       const fact = parseLine(manager, line);
-      if (fact !== undefined) for (const name of fact.names) if (!found.get(name)?.installed) found.set(name, { ...fact.fact, name });
+      if (fact !== undefined)
+        for (const name of fact.names) if (!found.get(name)?.installed) found.set(name, { ...fact.fact, name });
     }
   }
   return new Map(names.map((name) => [name, found.get(name) ?? notInstalled(name)]));
@@ -19,10 +20,7 @@ function notInstalled(name: string): PackageFact {
   return { name, installed: false, version: null, held: false, broken: false };
 }
 
-function parseLine(
-  manager: string,
-  line: string,
-): { names: string[]; fact: Omit<PackageFact, 'name'> } | undefined {
+function parseLine(manager: string, line: string): { names: string[]; fact: Omit<PackageFact, 'name'> } | undefined {
   const fields = line.split(manager === 'pacman' ? ' ' : '\t');
   if (fields.length < 2) return undefined;
   const [name = '', second = ''] = fields;

@@ -1,11 +1,11 @@
 import { createReadStream, readFileSync } from 'node:fs';
 import { hostname, userInfo } from 'node:os';
-import { LabError } from '../../shared/errors.ts';
-import { quote } from '../../shared/quote.ts';
-import { reveal } from '../../shared/secret.ts';
 import type { Data, Mark } from '../../remote/frames.ts';
 import type { Session } from '../../remote/session.ts';
 import type { Content } from '../../resources/contract.ts';
+import { LabError } from '../../shared/errors.ts';
+import { quote } from '../../shared/quote.ts';
+import { reveal } from '../../shared/secret.ts';
 import { type Action, describeStep, isLocalFile, type Stage } from './compile.ts';
 
 const control = readFileSync(new URL('../../remote/control.sh', import.meta.url), 'utf8').replaceAll(/^\s*#.*\n/gm, '');
@@ -60,7 +60,8 @@ export class Applier {
     const answer: string[] = [];
     await this.#session.exchange(this.#upload(stage), (token) => {
       if (token.kind === 'data' && !follower.begun) answer.push(token.bytes.toString());
-      else if (token.kind === 'mark' && token.fields[0] === 'e' && token.fields[1] === 'lock') this.#judgeLock(token, answer.join(''), listener);
+      else if (token.kind === 'mark' && token.fields[0] === 'e' && token.fields[1] === 'lock')
+        this.#judgeLock(token, answer.join(''), listener);
       else follower.take(token);
     });
     this.#locked = true;
@@ -97,7 +98,8 @@ export class Applier {
     const fields = new Map(answer.split('\n').map((line) => line.split('=', 2) as [string, string]));
     const stale = fields.get('stale');
     if (status === 0) {
-      if (stale !== undefined) listener.notice(`took over the lock of run ${stale}, which ended without giving it back`);
+      if (stale !== undefined)
+        listener.notice(`took over the lock of run ${stale}, which ended without giving it back`);
       return;
     }
     if (status === 1) {
@@ -108,7 +110,10 @@ export class Applier {
       });
     }
     if (status === 3) {
-      throw new LabError('HOST_CHANGED', 'another run changed this host after it was read', { host, hint: 'run this again: it reads the host anew' });
+      throw new LabError('HOST_CHANGED', 'another run changed this host after it was read', {
+        host,
+        hint: 'run this again: it reads the host anew',
+      });
     }
     throw new LabError('JOURNAL', 'the journal in /var/lib/lab cannot be written: nothing was changed', {
       host,
@@ -120,7 +125,8 @@ export class Applier {
 
 async function* put(name: string, content: Content): AsyncGenerator<string> {
   const command = `lab_put ${quote(name)} <<'LAB_END'\n`;
-  for await (const piece of pieces(content)) yield `${command}${piece.toString('base64').replaceAll(/(.{76})/g, '$1\n')}\nLAB_END`;
+  for await (const piece of pieces(content))
+    yield `${command}${piece.toString('base64').replaceAll(/(.{76})/g, '$1\n')}\nLAB_END`;
 }
 
 async function* pieces(content: Content): AsyncGenerator<Buffer> {
@@ -179,15 +185,24 @@ class Follower {
   result(): StageEnd {
     if (this.#end === 'complete' || this.#end === 'failed' || this.#end === 'stopped') return this.#end;
     const refused = this.#end === 'refused';
-    throw new LabError('JOURNAL', refused ? 'the plan could not be written to the host: nothing was changed' : 'the host stopped working on the plan without saying how far it came', {
-      host: this.#session.host,
-      hint: 'is the disk full, or the file system read-only? Run this again when that is mended: it finds out what was done',
-    });
+    throw new LabError(
+      'JOURNAL',
+      refused
+        ? 'the plan could not be written to the host: nothing was changed'
+        : 'the host stopped working on the plan without saying how far it came',
+      {
+        host: this.#session.host,
+        hint: 'is the disk full, or the file system read-only? Run this again when that is mended: it finds out what was done',
+      },
+    );
   }
 
   #action(number: string): Action {
     const action = this.#stage.actions[Number(number) - 1];
-    if (action === undefined) throw new LabError('REMOTE_PROGRAM', `the host speaks of an unknown action ${number}`, { host: this.#session.host });
+    if (action === undefined)
+      throw new LabError('REMOTE_PROGRAM', `the host speaks of an unknown action ${number}`, {
+        host: this.#session.host,
+      });
     return action;
   }
 
@@ -211,23 +226,38 @@ class Follower {
     this.#current = undefined;
   }
 
-  #failure(action: Action, step: Action['steps'][number] | undefined, status: number, output: string, unreverted: boolean): LabError {
+  #failure(
+    action: Action,
+    step: Action['steps'][number] | undefined,
+    status: number,
+    output: string,
+    unreverted: boolean,
+  ): LabError {
     const at = action.planned.resource.at;
     const host = this.#session.host;
     if (status === 97) {
       return new LabError('JOURNAL', 'the journal cannot be written: nothing was changed', {
-        host, at, output, hint: 'is the disk full, or the file system read-only?',
+        host,
+        at,
+        output,
+        hint: 'is the disk full, or the file system read-only?',
       });
     }
     const timedOut = step?.do === 'run' && (status === 124 || status === 137);
     const command = describeStep(step);
     return new LabError(
       timedOut ? 'STEP_TIMEOUT' : 'STEP_FAILED',
-      timedOut ? `${action.planned.title}: no end within ${step.timeoutSeconds ?? 600} s` : `${action.planned.title} failed`,
+      timedOut
+        ? `${action.planned.title}: no end within ${step.timeoutSeconds ?? 600} s`
+        : `${action.planned.title} failed`,
       {
-        host, at, output,
+        host,
+        at,
+        output,
         found: command === undefined ? `exit code ${status}` : `exit code ${status} of: ${command}`,
-        hint: unreverted ? 'what it had done could not be taken back in full: look at the host before the next run' : hintFor(output),
+        hint: unreverted
+          ? 'what it had done could not be taken back in full: look at the host before the next run'
+          : hintFor(output),
       },
     );
   }
@@ -238,9 +268,18 @@ function hintFor(output: string): string {
   const known: [RegExp, string][] = [
     [/No space left on device/, 'the disk is full: free some space, and run this again'],
     [/Read-only file system/, 'the file system is mounted read-only'],
-    [/Operation not permitted/, 'even root may not do this: an immutable file (lsattr, chattr -i), or a container without the right'],
-    [/Could not get lock|Waiting for cache lock/, 'another package manager is running on the host, unattended-upgrades perhaps'],
-    [/Unable to locate package|no such package/i, 'no repository of the host has this package: a typing error, or a repository to add'],
+    [
+      /Operation not permitted/,
+      'even root may not do this: an immutable file (lsattr, chattr -i), or a container without the right',
+    ],
+    [
+      /Could not get lock|Waiting for cache lock/,
+      'another package manager is running on the host, unattended-upgrades perhaps',
+    ],
+    [
+      /Unable to locate package|no such package/i,
+      'no repository of the host has this package: a typing error, or a repository to add',
+    ],
     [/Temporary failure resolving|Could not resolve/, 'the host cannot resolve names: look at its DNS and its way out'],
   ];
   return known.find(([pattern]) => pattern.test(output))?.[1] ?? 'it was taken back; the resource is as before';

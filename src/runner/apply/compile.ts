@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { dirname } from 'node:path';
+import type { Content, Step } from '../../resources/contract.ts';
 import { quote, quoteAll } from '../../shared/quote.ts';
 import { Secret } from '../../shared/secret.ts';
-import type { Content, Step } from '../../resources/contract.ts';
 import type { Planned } from '../plan/plan-host.ts';
 
 const applyProgram = readFileSync(new URL('../../remote/apply.sh', import.meta.url), 'utf8');
@@ -124,7 +124,8 @@ function compileRun(step: Extract<Step, { do: 'run' }>, names: Names): string {
 /** The command of a step for an error message; what goes to its stdin is not part of it. */
 export function describeStep(step: Step | undefined): string | undefined {
   if (step === undefined) return undefined;
-  if (step.do === 'run') return step.argv.map((word) => (word.length > 200 ? `${word.slice(0, 197)}…` : word)).join(' ');
+  if (step.do === 'run')
+    return step.argv.map((word) => (word.length > 200 ? `${word.slice(0, 197)}…` : word)).join(' ');
   const validate = step.do === 'write' && step.validate ? `, validated by ${step.validate.join(' ')}` : '';
   return `${step.do} ${step.path}${validate}`;
 }

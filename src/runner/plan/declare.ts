@@ -1,12 +1,12 @@
 import { isDeepStrictEqual } from 'node:util';
-import { LabError } from '../../shared/errors.ts';
-import { problemsOf } from '../../shared/schema-problems.ts';
-import { Secret } from '../../shared/secret.ts';
-import type { Host } from '../../model/types.ts';
 import { isPlainObject } from '../../model/layers.ts';
+import type { Host } from '../../model/types.ts';
 import type { Play, Playbook, RoleUse } from '../../playbook/contract.ts';
 import type { SystemFact } from '../../remote/facts/contract.ts';
 import type { Resource, ResourceTree } from '../../resources/contract.ts';
+import { LabError } from '../../shared/errors.ts';
+import { problemsOf } from '../../shared/schema-problems.ts';
+import { Secret } from '../../shared/secret.ts';
 
 /** A resource with where in the playbook it stands. */
 export interface Declared {

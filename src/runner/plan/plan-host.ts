@@ -1,7 +1,7 @@
-import { LabError } from '../../shared/errors.ts';
-import type { FactLoader } from '../../remote/facts/loader.ts';
 import { KnownAfterApply } from '../../remote/facts/contract.ts';
+import type { FactLoader } from '../../remote/facts/loader.ts';
 import type { Change, TriggerAction } from '../../resources/contract.ts';
+import { LabError } from '../../shared/errors.ts';
 import type { Declared } from './declare.ts';
 import { PlanningFacts } from './planning-facts.ts';
 
@@ -35,14 +35,13 @@ export async function planHost(
   const [state] = await Promise.all([loader.state(), ...reads.map((read) => read.catch(() => {}))]);
   const facts = new PlanningFacts(loader);
   const planned = new Map<string, Planned>();
-  const watchers = watchersOf(declared);
   for (const one of declared) {
     const plan = await planResource(one, facts, planned, new Set(state.pending), done);
-    planned.set(one.key, { ...plan, triggers: watchers.get(one.key) ?? [] });
+    planned.set(one.key, plan);
     for (const change of plan.changes) for (const prediction of change.predicts ?? []) facts.predict(prediction);
     if (plan.outcome === 'known-after-apply') facts.predict({ fact: 'unsettled', by: one.title });
   }
-  return [...planned.values()];
+  return [...planned.values()].map((plan) => ({ ...plan, triggers: triggersSetOffBy(plan, planned) }));
 }
 
 async function planResource(
@@ -70,7 +69,7 @@ async function planResource(
       changes.push(...triggered.map((change) => ({ ...change, trigger: text })));
       satisfies.push(key);
     }
-    return { ...base, outcome: changes.length + satisfies.length > 0 ? 'change' : 'in-sync', changes, satisfies };
+    return { ...base, outcome: changes.length > 0 ? 'change' : 'in-sync', changes, satisfies };
   } catch (thrown) {
     if (thrown instanceof KnownAfterApply) return { ...base, outcome: 'known-after-apply', reason: thrown.message };
     if (!(thrown instanceof LabError) || fatal.has(thrown.code)) throw thrown;
@@ -89,13 +88,14 @@ function triggersOf({ resource: { options } }: Declared): { action: TriggerActio
   return all.filter(({ watched }) => watched.length > 0);
 }
 
-/** Key of a resource → the triggers that its change sets off, `restart unit:nginx.service`. */
-function watchersOf(declared: readonly Declared[]): Map<string, string[]> {
-  const watchers = new Map<string, string[]>();
-  for (const one of declared) {
-    for (const { action, watched } of triggersOf(one)) {
-      for (const name of watched) watchers.set(name, [...(watchers.get(name) ?? []), `${action} ${one.key}`]);
-    }
-  }
-  return watchers;
+/** What has to be written down before this resource changes, `restart unit:nginx.service`; nothing when nobody acts on it. */
+function triggersSetOffBy(plan: Planned, all: ReadonlyMap<string, Planned>): string[] {
+  if (plan.outcome !== 'change') return [];
+  return [...all.values()]
+    .filter(({ outcome }) => outcome === 'change' || outcome === 'known-after-apply')
+    .flatMap((watcher) =>
+      triggersOf(watcher).map(({ action, watched }) => ({ key: `${action} ${watcher.key}`, watched })),
+    )
+    .filter(({ watched }) => watched.includes(plan.key))
+    .map(({ key }) => key);
 }

@@ -32,7 +32,8 @@ export class PlanningFacts implements Facts {
         break;
       case 'file':
         this.#predicted.set(`file ${prediction.value.path}`, prediction.value);
-        if (prediction.content !== undefined) this.#predicted.set(`content ${prediction.value.path}`, prediction.content);
+        if (prediction.content !== undefined)
+          this.#predicted.set(`content ${prediction.value.path}`, prediction.content);
         break;
       case 'package':
       case 'unit':

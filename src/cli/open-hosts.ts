@@ -1,0 +1,48 @@
+import pLimit from 'p-limit';
+import { findInventory, loadInventory } from '../model/load-inventory.ts';
+import { selectHosts } from '../model/select-hosts.ts';
+import type { Host, Inventory } from '../model/types.ts';
+import { loadModule } from '../playbook/load-module.ts';
+import { Session } from '../remote/session.ts';
+import { asLabError, type LabError } from '../shared/errors.ts';
+import { connect } from '../transport/index.ts';
+import { hostKeysOf } from './host-keys.ts';
+import type { ConnectOptions } from './run-options.ts';
+import { withPasswords } from './run-playbook.ts';
+
+/** The inventory of a command that has no playbook: the file given, or the one of this folder or those above. */
+export async function inventoryOf(file: string | undefined): Promise<{ inventory: Inventory; file: string }> {
+  const path = file ?? (await findInventory(process.cwd()));
+  return { inventory: await loadInventory(path, { importModule: loadModule }), file: path };
+}
+
+export interface HostOutcome<Value> {
+  readonly host: Host;
+  readonly value?: Value;
+  readonly error?: LabError;
+}
+
+/** Opens a session on every host that the patterns select and does one thing there; a host that fails stops no other. */
+export async function onHosts<Value>(
+  patterns: readonly string[],
+  options: ConnectOptions & { readonly inventory?: string },
+  work: (session: Session, host: Host) => Promise<Value>,
+): Promise<HostOutcome<Value>[]> {
+  const { inventory, file } = await inventoryOf(options.inventory);
+  const hosts = await withPasswords(selectHosts(inventory, patterns), options);
+  const hostKeys = await hostKeysOf(inventory, file, { accept: options.acceptNewHostKeys === true });
+  const limit = pLimit(options.forks);
+  return Promise.all(
+    hosts.map((host) =>
+      limit(async () => {
+        try {
+          await using connection = await connect(host.name, host.connection, { hostKeys });
+          await using session = await Session.open(connection, host.connection);
+          return { host, value: await work(session, host) };
+        } catch (thrown) {
+          return { host, error: asLabError(thrown).with({ host: host.name }) };
+        }
+      }),
+    ),
+  );
+}

@@ -1,0 +1,129 @@
+import { selectHosts } from '../model/select-hosts.ts';
+import type { Host } from '../model/types.ts';
+import { loadPlaybook } from '../playbook/load.ts';
+import { checkTypes } from '../playbook/type-check.ts';
+import { createRenderer } from '../report/create-renderer.ts';
+import type { Renderer } from '../report/renderer.ts';
+import { terminalOf } from '../report/terminal.ts';
+import type { RunEvent, RunMode } from '../runner/events.ts';
+import { type RunOptions, type RunResult, run } from '../runner/run.ts';
+import { LabError } from '../shared/errors.ts';
+import { Secret } from '../shared/secret.ts';
+import { connect } from '../transport/index.ts';
+import { hostKeysOf } from './host-keys.ts';
+import { lastFailed, rememberFailed } from './last-failed.ts';
+import type { ConnectOptions, LoadOptions, SelectOptions, ShowOptions } from './run-options.ts';
+
+export type PlaybookOptions = SelectOptions &
+  ConnectOptions &
+  ShowOptions &
+  LoadOptions & {
+    readonly mode: RunMode;
+    readonly review?: RunOptions['review'];
+    readonly watch?: (event: RunEvent) => void;
+  };
+
+/** Loads a playbook, runs it as the options say, and shows it: what `run`, `plan` and `apply` have in common. */
+export async function runPlaybook(name: string, options: PlaybookOptions): Promise<RunResult> {
+  const folder = process.cwd();
+  const { playbook, file } = await load(name, folder, options.typeCheck);
+  const { inventory } = playbook;
+  const playsOf = (host: Host) =>
+    playbook.plays.filter((play) => selectHosts(inventory, play.hosts).some(({ name }) => name === host.name));
+  const limited = selectHosts(inventory, limitOf(options.limit, folder));
+  const hosts = (await withPasswords(limited, options)).filter((host) => playsOf(host).length > 0);
+  if (hosts.length === 0) {
+    throw new LabError('HOST_PATTERN', 'no host is left to work on', {
+      found: `--limit ${options.limit.join(',') || 'all'}, in a playbook for ${playbook.plays.flatMap((play) => play.hosts).join(', ')}`,
+    });
+  }
+  const renderer = rendererFor(options);
+  const keys = await hostKeysOf(inventory, file, {
+    accept: options.acceptNewHostKeys === true,
+    suspend: () => renderer.suspend(),
+  });
+  const stop = stopOnInterrupt(renderer);
+  try {
+    const result = await run({
+      ...options,
+      playbook,
+      hosts,
+      playsOf,
+      connect: ({ name: host, connection }) => connect(host, connection, { hostKeys: keys }),
+      onEvent: (event) => {
+        renderer.handle(event);
+        options.watch?.(event);
+      },
+      stop: stop.signal,
+    });
+    const behind = result.hosts.filter(({ status }) => !['ok', 'changed', 'would-change'].includes(status));
+    rememberFailed(
+      folder,
+      behind.map(({ host }) => host),
+    );
+    return result;
+  } finally {
+    stop.end();
+    await renderer.close();
+  }
+}
+
+/** A type error is told before anything else, as the compiler sees more of it than a failing import does. */
+async function load(name: string, folder: string, typeCheck: boolean) {
+  const loading = loadPlaybook(name, folder);
+  loading.catch(() => {}); // awaited below
+  if (typeCheck) await checkTypes(name, folder);
+  return loading;
+}
+
+function limitOf(limit: readonly string[], folder: string): readonly string[] {
+  const patterns = limit.flatMap((pattern) => (pattern === '@failed' ? lastFailed(folder) : [pattern]));
+  if (patterns.length > 0) return patterns;
+  if (limit.includes('@failed'))
+    throw new LabError('HOST_PATTERN', 'no host failed in the last run: @failed names nobody');
+  return ['all'];
+}
+
+/** Adds the passwords that a person is asked for, once for all hosts. */
+export async function withPasswords(hosts: readonly Host[], options: ConnectOptions): Promise<Host[]> {
+  const ask = async (message: string, label: string) => {
+    const { password } = await import('@inquirer/prompts');
+    return new Secret(await password({ message, mask: false }, { output: process.stderr }), label);
+  };
+  const ssh = options.askPass ? await ask('SSH password', 'SSH password') : undefined;
+  const become = options.askBecomePass ? await ask('sudo password', 'sudo password') : undefined;
+  return hosts.map((host) => ({
+    ...host,
+    connection: {
+      ...host.connection,
+      ...(ssh && { password: ssh }),
+      ...(become && { becomePassword: become, become: 'sudo' as const }),
+    },
+  }));
+}
+
+export function rendererFor(options: ShowOptions): Renderer {
+  return createRenderer({
+    output: options.output,
+    diff: options.diff === true,
+    verbose: options.verbose === true,
+    stream: process.stdout,
+    ...terminalOf(process.stdout),
+  });
+}
+
+/** First Ctrl-C: end after the step under way. Second: stop at once; what runs on the hosts ends on its own. */
+export function stopOnInterrupt(renderer: Renderer): { signal: AbortSignal; end(): void } {
+  const controller = new AbortController();
+  const onSignal = async () => {
+    if (controller.signal.aborted) {
+      await renderer.close();
+      process.stderr.write('\nstopped at once: a host that was in the middle of a step finishes its plan by itself\n');
+      process.exit(130);
+    }
+    controller.abort();
+    process.stderr.write('\nstopping after the step that each host is in; Ctrl-C again stops at once\n');
+  };
+  process.on('SIGINT', onSignal).on('SIGTERM', onSignal);
+  return { signal: controller.signal, end: () => process.off('SIGINT', onSignal).off('SIGTERM', onSignal) };
+}

@@ -1,0 +1,39 @@
+import type { Command } from 'commander';
+import {
+  addConnectOptions,
+  addLoadOptions,
+  addSelectOptions,
+  addShowOptions,
+  type ConnectOptions,
+  type LoadOptions,
+  type SelectOptions,
+  type ShowOptions,
+} from './run-options.ts';
+import { runPlaybook } from './run-playbook.ts';
+
+type Options = SelectOptions & ConnectOptions & ShowOptions & LoadOptions & { readonly check?: boolean };
+
+export function register(program: Command): void {
+  const command = program
+    .command('run <playbook>')
+    .description('bring hosts to the state that a playbook declares')
+    .option('-c, --check', 'only say what would change; exit code 2 when something would');
+  addLoadOptions(addShowOptions(addConnectOptions(addSelectOptions(command))))
+    .addHelpText(
+      'after',
+      `
+The playbook is looked up in this folder, then in playbooks/.
+Ctrl-C once stops every host after the step it is in; twice stops at once.
+Exit codes: 0 as declared, 1 a host failed, 2 --check found changes, 3 a host unreachable, 4 usage or playbook error.
+
+Examples:
+  lab run site.ts                        bring all hosts to the declared state
+  lab run site.ts --check --diff         what would change, and how
+  lab run site.ts --limit 'home:!nas'    only the group home, without the host nas
+  lab run site.ts --limit @failed        only the hosts that failed the last time`,
+    )
+    .action(async (playbook: string, options: Options) => {
+      const result = await runPlaybook(playbook, { ...options, mode: options.check ? 'check' : 'run' });
+      process.exitCode = result.exitCode;
+    });
+}
