@@ -1,0 +1,133 @@
+import type { Facts, FileFact } from '../../remote/facts/contract.ts';
+import { Secret } from '../../shared/secret.ts';
+import type { Change, Content, Shown } from '../contract.ts';
+import { bytesToShow, type Digest, diffLimit, digestOf, hidden, inMemory, shownContent } from './content.ts';
+import { attributeChanges, type OwnerIds, type Ownership, readOwnerIds, requireOwners } from './ownership.ts';
+import { withRisk } from './risk.ts';
+import { readParent, refuseKind, requireParent } from './surroundings.ts';
+
+/** A regular file of which everything is declared. */
+export interface ManagedFile extends Ownership {
+  readonly path: string;
+  readonly content: Content;
+  readonly mode: string;
+  readonly validate?: readonly string[] | undefined;
+  /** Default `refuse`. */
+  readonly onSymlink?: 'refuse' | 'replace' | undefined;
+  /** Never show the content. */
+  readonly sensitive?: boolean | undefined;
+  /** Default: from the path. */
+  readonly risk?: Change['risk'];
+}
+
+export interface CurrentFile {
+  readonly fact: FileFact;
+  readonly wanted: Digest;
+  readonly owners: OwnerIds;
+  /** Asked only when the path is absent. */
+  readonly parent: FileFact | null;
+  readonly before: Shown;
+  readonly after: Shown;
+}
+
+/**
+ * Reads what `diffManagedFile` needs. In sync it costs one `lstat` and one checksum; contents are asked only for a diff.
+ * For a type that writes a whole file (a drop-in, a unit file) and decides the content itself.
+ */
+export async function readManagedFile(host: Facts, file: ManagedFile, known?: FileFact): Promise<CurrentFile> {
+  const [fact, wanted] = await Promise.all([known ?? host.file(file.path), digestOf(file.content)]);
+  const differs = fact.sha256 !== wanted.sha256;
+  const secret = file.sensitive === true || file.content instanceof Secret;
+  const [owners, parent, content, after] = await Promise.all([
+    readOwnerIds(host, file, fact),
+    fact.kind === 'absent' ? readParent(host, file.path) : null,
+    differs && !secret && fact.kind === 'file' && fact.size <= diffLimit ? host.content(file.path) : null,
+    differs && !secret ? bytesToShow(file.content, wanted) : null,
+  ]);
+  return {
+    fact,
+    wanted,
+    owners,
+    parent,
+    before: secret && fact.kind === 'file' ? hidden : shownBefore(fact, content),
+    after: secret ? hidden : shownContent(after, wanted),
+  };
+}
+
+/**
+ * Pure: what to change so that the file is as declared. Content is replaced as a whole; mode or owner alone leave content
+ * and modification time untouched.
+ *
+ * @throws LabError PLAN_IMPOSSIBLE for a directory or link in its place, a missing parent directory or owner
+ */
+export function diffManagedFile(file: ManagedFile, current: CurrentFile): Change[] {
+  const { fact, wanted, owners } = current;
+  if (fact.kind === 'symlink' && file.onSymlink !== 'replace') {
+    refuseKind(fact, 'a regular file', `declare the path it leads to, or set onSymlink: 'replace'`);
+  }
+  if (fact.kind === 'directory' || fact.kind === 'other') {
+    refuseKind(fact, 'a regular file', `declare absent({ path: '${file.path}' }) before it, or another path`);
+  }
+  requireParent(file.path, current.parent);
+  requireOwners(file.path, file, owners);
+  const attributes = fact.kind === 'file' ? attributeChanges(file.path, file, fact) : [];
+  const inSync = fact.kind === 'file' && fact.sha256 === wanted.sha256;
+  const predicted = {
+    fact: 'file' as const,
+    value: predictedFile(file, wanted, owners, inSync ? fact : null),
+    ...(inSync ? {} : { content: inMemory(file.content) }),
+  };
+  if (inSync) return withRisk(predictAtEnd(attributes, predicted), file.path, file.risk);
+  const write: Change = {
+    attribute: 'content',
+    before: current.before,
+    after: current.after,
+    apply: [
+      {
+        do: 'write',
+        path: file.path,
+        content:
+          file.sensitive && typeof file.content === 'string' ? new Secret(file.content, file.path) : file.content,
+        mode: file.mode,
+        owner: file.owner,
+        group: file.group,
+        ...(file.validate && { validate: file.validate }),
+      },
+    ],
+    revert: [{ do: 'restore', path: file.path }],
+    predicts: [predicted],
+  };
+  // The new file is written with its mode and owner: that they change is only told.
+  const told = attributes.map((change) => ({ ...change, apply: [], revert: [] }));
+  return withRisk([write, ...told], file.path, file.risk);
+}
+
+function shownBefore(fact: FileFact, content: Uint8Array | null): Shown {
+  if (fact.kind === 'absent') return null;
+  if (fact.kind === 'symlink') return `link to ${fact.target ?? '?'}`;
+  return shownContent(content, { sha256: fact.sha256 ?? 'unreadable', size: fact.size });
+}
+
+function predictAtEnd(changes: readonly Change[], prediction: NonNullable<Change['predicts']>[number]): Change[] {
+  return changes.map((change, index) =>
+    index === changes.length - 1 ? { ...change, predicts: [prediction] } : change,
+  );
+}
+
+function predictedFile(file: ManagedFile, wanted: Digest, owners: OwnerIds, kept: FileFact | null): FileFact {
+  return {
+    path: file.path,
+    kind: 'file',
+    mode: file.mode,
+    owner: file.owner,
+    group: file.group,
+    uid: owners.uid ?? -1,
+    gid: owners.gid ?? -1,
+    size: wanted.size,
+    // When it will be written is not known; nothing may depend on it.
+    modified: kept?.modified ?? 0,
+    links: kept?.links ?? 1,
+    sha256: wanted.sha256,
+    target: null,
+  };
+}
