@@ -1,7 +1,7 @@
 import { inspect } from 'node:util';
 
 const redacted = '‹secret›';
-const valueOf = new WeakMap<Secret, string>();
+const revealed = new WeakMap<Secret, string>();
 
 /**
  * A value that shows itself nowhere: `String(…)`, template literals, `console.log`, `JSON.stringify` and YAML all give
@@ -17,7 +17,7 @@ export class Secret {
 
   constructor(value: string, label = 'secret') {
     this.label = label;
-    valueOf.set(this, value);
+    revealed.set(this, value);
     Object.freeze(this);
   }
 
@@ -37,7 +37,7 @@ export class Secret {
 
 /** The value itself. Keep it out of argv, errors, logs and files that others can read. */
 export function reveal(value: Secret | string): string {
-  return value instanceof Secret ? (valueOf.get(value) ?? '') : value;
+  return value instanceof Secret ? (revealed.get(value) ?? '') : value;
 }
 
 /**
