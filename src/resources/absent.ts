@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { defineResource } from './define-resource.ts';
-import { refuseSystemPath, removalOf } from './shared/removal.ts';
+import { removalOf } from './shared/removal.ts';
 import { withRisk } from './shared/risk.ts';
 import { pathBelowRoot, risk } from './shared/schemas.ts';
 
@@ -23,8 +23,5 @@ export const absent = defineResource({
   }),
   id: ({ path }) => path,
   read: (host, { path }) => host.file(path, { packagesMayCreate: true }),
-  diff({ path, recursive, risk }, fact) {
-    if (fact.kind !== 'absent') refuseSystemPath(path);
-    return withRisk(removalOf(fact, recursive), path, risk);
-  },
+  diff: ({ path, recursive, risk }, fact) => withRisk(removalOf(fact, recursive), path, risk),
 });

@@ -7,6 +7,7 @@ import { predictAbsent } from './absent-file.ts';
 export function removalOf(fact: FileFact, recursive = false): Change[] {
   const { path, kind } = fact;
   if (kind === 'absent') return [];
+  refuseSystemPath(path);
   return [
     {
       attribute: 'state',
@@ -20,7 +21,7 @@ export function removalOf(fact: FileFact, recursive = false): Change[] {
 }
 
 /** @throws LabError PLAN_IMPOSSIBLE for paths whose loss no rollback could mend */
-export function refuseSystemPath(path: string): void {
+function refuseSystemPath(path: string): void {
   const [, first = '', second] = path.split('/');
   if (!vital.has(first) || second !== undefined) return;
   throw new LabError('PLAN_IMPOSSIBLE', `${path} belongs to the system and is not removed`, {
