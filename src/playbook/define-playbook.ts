@@ -143,7 +143,7 @@ class Checker {
     if (inventory?.hosts instanceof Map && inventory.groups instanceof Map) return inventory;
     const isPromise = typeof (inventory as { then?: unknown } | undefined)?.then === 'function';
     const expected = isPromise ? 'await loadInventory(…)' : 'what defineInventory or loadInventory gives';
-    this.wrong('the playbook has no inventory', ['inventory'], expected, isPromise ? 'a promise' : inventory);
+    this.wrong('the playbook has no inventory', ['inventory'], expected, inventory);
     return undefined;
   }
 
@@ -184,5 +184,6 @@ function describe(value: unknown): string {
   if (value === undefined) return 'nothing';
   if (typeof value === 'function') return `the function ${value.name}`;
   if (value instanceof Map) return 'a Map';
+  if (value instanceof Promise) return 'a promise';
   return JSON.stringify(value)?.slice(0, 80) ?? String(value);
 }

@@ -1,15 +1,10 @@
-import { existsSync } from 'node:fs';
-import { join } from 'node:path';
-import type { Jiti } from 'jiti';
 import { LabError } from '../shared/errors.ts';
-import { cacheFolder } from './cache-folder.ts';
+import { userImporter } from './importer.ts';
 import { asUserModuleError } from './module-error.ts';
-import { codeExtension, codeRoot } from './own-package.ts';
 
-const packageName = 'labwright';
-const rolePrefix = `${packageName}/roles/`;
+type Exports = Readonly<Record<string, unknown>>;
 
-const loaded = new Map<string, Promise<Readonly<Record<string, unknown>>>>();
+const loaded = new Map<string, Promise<Exports>>();
 
 /**
  * Imports a module of the user's repository, TypeScript without a build step, and gives its exports. A module is run once
@@ -21,7 +16,7 @@ const loaded = new Map<string, Promise<Readonly<Record<string, unknown>>>>();
  * @param file absolute path
  * @throws LabError PLAYBOOK_LOAD with the user's file, line and a code frame when it cannot be read, parsed or run
  */
-export function loadModule(file: string): Promise<Readonly<Record<string, unknown>>> {
+export function loadModule(file: string): Promise<Exports> {
   let module = loaded.get(file);
   if (module === undefined) {
     module = importModule(file);
@@ -30,51 +25,23 @@ export function loadModule(file: string): Promise<Readonly<Record<string, unknow
   return module;
 }
 
-async function importModule(file: string): Promise<Readonly<Record<string, unknown>>> {
+async function importModule(file: string): Promise<Exports> {
   const importer = await userImporter();
-  const settled = whetherSettled(file);
+  const { never, stop } = whenNothingIsLeftToDo(file);
   try {
-    return await Promise.race([importer.import<Record<string, unknown>>(file), settled.never]);
+    return await Promise.race([importer.import<Exports>(file), never]);
   } catch (thrown) {
     throw asUserModuleError(thrown, file);
   } finally {
-    settled.stop();
+    stop();
   }
-}
-
-let importer: Promise<Jiti> | undefined;
-
-/** One for the process, so that a module imported by two others is one module. */
-function userImporter(): Promise<Jiti> {
-  importer ??= import('jiti').then(({ createJiti }) =>
-    createJiti(import.meta.url, {
-      fsCache: cacheFolder('modules') ?? false,
-      virtualModules: runningModules,
-    }),
-  );
-  return importer;
-}
-
-/** Answers imports of this package with the running modules, each loaded when the first import asks for it. */
-const runningModules: Record<string, unknown> = new Proxy(
-  {},
-  {
-    has: (_target, name) =>
-      name === packageName || (typeof name === 'string' && name.startsWith(rolePrefix) && existsSync(roleFile(name))),
-    get: (_target, name) =>
-      name === packageName ? import('../index.ts') : typeof name === 'string' ? import(roleFile(name)) : undefined,
-  },
-);
-
-function roleFile(specifier: string): string {
-  return join(codeRoot, 'roles', specifier.slice(rolePrefix.length), `role${codeExtension}`);
 }
 
 /**
  * A top-level `await` of something that nothing will settle ends the process silently, with exit code 0 even: Node sees
  * nothing left to do. `never` rejects at that moment.
  */
-function whetherSettled(file: string): { readonly never: Promise<never>; stop(): void } {
+function whenNothingIsLeftToDo(file: string): { readonly never: Promise<never>; stop(): void } {
   let stop = (): void => {};
   const never = new Promise<never>((_resolve, reject) => {
     const onIdle = (): void =>

@@ -1,14 +1,18 @@
 import { fileURLToPath } from 'node:url';
 import type { SourceLocation } from './errors.ts';
 
-/** Where `above` (a function of ours) was called from: the first frame outside it. */
+/**
+ * Where `above` (a function of ours) was called from: the first frame outside it. Without a column: a user's module is
+ * transpiled when it is loaded, which keeps lines and moves columns.
+ */
 export function callSite(above: (...args: never[]) => unknown): SourceLocation | undefined {
   const holder: { stack?: string } = {};
   const limit = Error.stackTraceLimit;
   Error.stackTraceLimit = 1;
   Error.captureStackTrace(holder, above);
   Error.stackTraceLimit = limit;
-  return parseFrame(holder.stack?.split('\n')[1] ?? '');
+  const frame = parseFrame(holder.stack?.split('\n')[1] ?? '');
+  return frame && { file: frame.file, line: frame.line };
 }
 
 /** `at name (file:///x/site.ts:12:5)` → the location; undefined for Node's own frames. */
