@@ -83,7 +83,7 @@ export const statusWords: Readonly<Record<HostStatus, string>> = {
 /** `0.3 s`, `42 s`, `2 min 5 s`. */
 export function showDuration(milliseconds: number): string {
   const seconds = milliseconds / 1000;
-  if (seconds < 10) return `${seconds.toFixed(1)} s`;
+  if (seconds < 9.95) return `${seconds.toFixed(1)} s`;
   if (Math.round(seconds) < 60) return `${Math.round(seconds)} s`;
   const whole = Math.round(seconds);
   return `${Math.floor(whole / 60)} min ${whole % 60} s`;
@@ -106,9 +106,8 @@ const exitMeanings: Readonly<Record<ExitCode, string>> = {
 
 /** The one sentence that a run ends with. */
 export function sentenceOf(state: RunState): string {
-  const { finished, started } = state;
-  if (finished === undefined) return 'interrupted before the end';
-  const hosts = Object.values(finished.hosts);
+  if (state.finished === undefined) return 'interrupted before the end';
+  const hosts = Object.values(state.finished.hosts);
   const having = (status: HostStatus) => hosts.filter((host) => host.status === status).length;
   const changed = hosts.filter((host) => host.changed > 0);
   const changes = changed.reduce((sum, host) => sum + host.changed, 0);
@@ -122,11 +121,16 @@ export function sentenceOf(state: RunState): string {
   for (const status of ['failed', 'unreachable', 'interrupted', 'skipped'] as const) {
     if (having(status) > 0) parts.push(`${count(having(status), 'host')} ${statusWords[status]}`);
   }
-  const sentence = parts.join(', ') || 'no host selected';
-  if (finished.exitCode === 0) return sentence;
-  const again =
-    started?.mode === 'run' && having('failed') + having('unreachable') + having('interrupted') > 0
-      ? '; --limit @failed takes up those again'
-      : '';
-  return `${sentence} (exit code ${finished.exitCode}: ${exitMeanings[finished.exitCode]}${again})`;
+  return parts.join(', ') || 'no host selected';
 }
+
+/** What the exit code means, unless it is 0. */
+export function exitNote(state: RunState): string | undefined {
+  const { finished, started } = state;
+  if (finished === undefined || finished.exitCode === 0) return undefined;
+  const left = Object.values(finished.hosts).some(({ status }) => takenUpAgain.has(status));
+  const again = started?.mode === 'run' && left ? '; --limit @failed takes up what is left' : '';
+  return `exit code ${finished.exitCode}: ${exitMeanings[finished.exitCode]}${again}`;
+}
+
+const takenUpAgain: ReadonlySet<HostStatus> = new Set(['failed', 'unreachable', 'interrupted']);

@@ -26,10 +26,15 @@ export function unifiedDiff(before: string | Uint8Array | null, after: string | 
   if (patch === undefined) return `too different to compare, ${lineCount(old)} → ${lineCount(new_)} lines`;
   return patch.hunks
     .flatMap((hunk) => [
-      `@@ -${hunk.oldStart},${hunk.oldLines} +${hunk.newStart},${hunk.newLines} @@`,
+      `@@ -${range(hunk.oldStart, hunk.oldLines)} +${range(hunk.newStart, hunk.newLines)} @@`,
       ...hunk.lines.map((line) => line.replace(/\r$/, '␍')),
     ])
     .join('\n');
+}
+
+/** An empty range begins before the first line (POSIX.1-2017, diff, "Diff -u Output Format"). */
+function range(start: number, lines: number): string {
+  return `${lines === 0 ? start - 1 : start},${lines}`;
 }
 
 /** Lines added and removed by a unified diff; undefined for one that is only a remark. */

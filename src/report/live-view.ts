@@ -1,5 +1,5 @@
 import type { DefaultRenderer, ListrTask } from 'listr2';
-import { count, showCounts, statusWords } from './describe.ts';
+import { count, showCounts, showDuration, statusWords } from './describe.ts';
 import type { RendererOptions } from './renderer.ts';
 import { type HostState, progressOf, type RunState, tailOf } from './run-state.ts';
 import { type Paint, statusSigns, statusStyles } from './style.ts';
@@ -13,6 +13,7 @@ const refreshMilliseconds = 100;
 const tailLines = 3;
 /** A command shows its output when it has run for so long. */
 const tailAfterMilliseconds = 1000;
+const showSecondsFrom = 5;
 
 /**
  * The live tree: one listr2 task per host, whose title tells what the host does now. Titles are set at a fixed pace
@@ -56,13 +57,18 @@ export class LiveView {
   #tree(listr: typeof import('listr2'), stopped: Promise<void>): { run(): Promise<unknown> } {
     const { ListrDefaultRendererLogLevels: Level, ListrLogger, ProcessOutput } = listr;
     const stream = this.#options.stream as NodeJS.WriteStream;
+    // listr2 looks at process.stdout; whether there is a terminal was decided for the stream of this renderer.
+    class Tree extends listr.DefaultRenderer {
+      static override nonTTY = true;
+    }
     // The default renderer hides whatever fails; here nothing fails, since a host's outcome is part of its title.
-    return new listr.Listr<unknown, 'default', 'simple'>(this.#tasks(stopped), {
+    return new listr.Listr<unknown, typeof Tree, 'silent'>(this.#tasks(stopped), {
       concurrent: true,
       exitOnError: false,
       collectErrors: 'minimal',
       registerSignalListeners: false,
-      renderer: 'default',
+      renderer: Tree,
+      fallbackRenderer: 'silent',
       fallbackRendererCondition: false,
       rendererOptions: {
         clearOutput: true,
@@ -81,7 +87,10 @@ export class LiveView {
     const rows = Math.max(3, (this.#options.rows ?? 24) - 3);
     if (hosts.length <= rows) {
       const lines = Math.min(tailLines, Math.floor((rows - hosts.length) / hosts.length));
-      return hosts.map((host) => this.#task(stopped, () => this.#title(host, width, lines)));
+      return hosts.map((host) => {
+        const title = () => this.#title(host, width, lines);
+        return this.#task(stopped, title, () => host.phase === 'finished');
+      });
     }
     // More hosts than rows: those at work, as far as there is room, and how many there are of the rest.
     const busy = () => hosts.filter(({ phase }) => phase !== 'waiting' && phase !== 'finished');
@@ -94,22 +103,26 @@ export class LiveView {
     return [...slots, this.#task(stopped, () => this.#summary(hosts, Math.max(0, busy().length - slots.length)))];
   }
 
-  #task(stopped: Promise<void>, title: () => string): Task {
+  #task(stopped: Promise<void>, title: () => string, isOver = () => false): Task {
     return {
       title: title(),
       task: async (_context, wrapper) => {
-        // Past the wrapper's setter, which would draw the whole tree anew for each title; the spinner draws it anyway.
-        const timer = setInterval(() => {
-          wrapper.task.title = title();
-        }, refreshMilliseconds);
-        await stopped;
+        let timer: NodeJS.Timeout | undefined;
+        const over = new Promise<void>((resolve) => {
+          timer = setInterval(() => {
+            // Past the wrapper's setter, which would draw the whole tree anew for each title; the spinner draws it anyway.
+            wrapper.task.title = title();
+            if (isOver()) resolve();
+          }, refreshMilliseconds);
+        });
+        await Promise.race([stopped, over]);
         clearInterval(timer);
       },
     };
   }
 
   #title(host: HostState, width: number, lines: number): string {
-    const columns = this.#options.columns - 6;
+    const columns = this.#columns - 6;
     const name = this.#paint('bold', padTo(visibleLine(host.name), width));
     const first = `${name}  ${this.#doing(host, columns - width - 2)}`;
     const runsLong = host.current !== undefined && Date.now() - host.current.startedAt > tailAfterMilliseconds;
@@ -131,9 +144,17 @@ export class LiveView {
     if (current !== undefined) {
       const { done, total } = progressOf(host);
       const step = total === 0 ? '' : `step ${done + 1}/${Math.max(total, done + 1)}  `;
-      return `${this.#paint('cyan', step)}${shorten(visibleLine(current.title), columns - step.length)}`;
+      const seconds = Math.floor((Date.now() - current.startedAt) / 1000);
+      const since = seconds < showSecondsFrom ? '' : `  ${showDuration(seconds * 1000)}`;
+      const title = shorten(visibleLine(current.title), columns - step.length - since.length);
+      return `${this.#paint('cyan', step)}${title}${this.#paint('dim', since)}`;
     }
     return this.#paint('dim', phase === 'applying' ? 'verifying' : phase);
+  }
+
+  /** As wide as the terminal is now. */
+  get #columns(): number {
+    return (this.#options.stream as Partial<NodeJS.WriteStream>).columns ?? this.#options.columns;
   }
 
   #summary(hosts: readonly HostState[], more: number): string {

@@ -1,6 +1,7 @@
 import type { HostFinished, PlannedResource, ResourceFinished, RunEvent } from '../runner/events.ts';
 import {
   count,
+  exitNote,
   isCreation,
   nameOf,
   phraseOf,
@@ -74,7 +75,7 @@ class PlainRenderer {
   async close(): Promise<void> {
     for (const { result } of this.#state.hosts.values()) if (result !== undefined) this.#recap(result);
     for (const failure of failuresOf(this.#state)) this.#failure(failure);
-    if (this.#state.started !== undefined) this.#writer.line(sentenceOf(this.#state));
+    if (this.#state.started !== undefined) this.#writer.line(ending(this.#state));
     await this.#writer.flushed();
   }
 
@@ -128,6 +129,11 @@ class PlainRenderer {
       [this.#paint('bold', visibleLine(host)), word, ...rest].filter((part) => part !== '').join(' | '),
     );
   }
+}
+
+function ending(state: RunState): string {
+  const note = exitNote(state);
+  return note === undefined ? sentenceOf(state) : `${sentenceOf(state)} (${note})`;
 }
 
 const wordStyles: Readonly<Record<string, Parameters<Paint>[0]>> = {

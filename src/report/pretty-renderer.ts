@@ -1,5 +1,5 @@
 import type { RunEvent } from '../runner/events.ts';
-import { count, sentenceOf, showCounts, showDuration, statusWords } from './describe.ts';
+import { count, exitNote, sentenceOf, showCounts, showDuration, statusWords } from './describe.ts';
 import { failureParts } from './failure.ts';
 import { LiveView } from './live-view.ts';
 import type { Renderer, RendererOptions } from './renderer.ts';
@@ -38,26 +38,43 @@ export function prettyRenderer(options: RendererOptions): Renderer {
 function report(state: RunState, options: RendererOptions, paint: Paint): string[] {
   const hosts = [...state.hosts.values()];
   const failures = failuresOf(state).flatMap((failure) => ['', ...failureBlock(failure, options, paint)]);
-  const sentence = paint(state.finished?.exitCode === 0 ? ['bold', 'green'] : 'bold', sentenceOf(state));
-  return [...hostBlocks(hosts, state, options, paint), ...recap(hosts, state, paint), ...failures, '', sentence];
+  const note = exitNote(state);
+  return [
+    ...hostBlocks(hosts, state, options, paint),
+    ...notices(hosts, paint),
+    ...recap(hosts, state, paint),
+    ...failures,
+    '',
+    paint(state.finished?.exitCode === 0 ? ['bold', 'green'] : 'bold', sentenceOf(state)),
+    ...(note === undefined ? [] : [paint('dim', note)]),
+  ];
 }
+
+const mostNames = 6;
 
 /** Hosts about which the same is to be said share a block: twenty nodes in step are told once. */
 function hostBlocks(hosts: readonly HostState[], state: RunState, options: RendererOptions, paint: Paint): string[] {
+  const { diff, verbose, columns } = options;
   const together = new Map<string, string[]>();
-  for (const host of hosts) {
-    const { diff, verbose, columns } = options;
-    const notices = host.notices.map(
-      ({ level, text }) => `  ${level === 'warning' ? paint('yellow', '!') : paint('blue', 'i')} ${visibleLine(text)}`,
-    );
-    const block = hostBlock(host.stages, { diff, verbose, columns, onlyReads: state.onlyReads, paint });
-    const text = [...block, ...notices].join('\n');
-    if (text !== '') together.set(text, [...(together.get(text) ?? []), host.name]);
+  for (const { name, stages } of hosts) {
+    const block = hostBlock(stages, { diff, verbose, columns, onlyReads: state.onlyReads, paint }).join('\n');
+    if (block !== '') together.set(block, [...(together.get(block) ?? []), visibleLine(name)]);
   }
-  return [...together].flatMap(([text, names]) => {
-    const heading = paint('bold', names.map(visibleLine).join(', '));
-    return [`${heading}${names.length > 1 ? paint('dim', `  ${names.length} hosts, the same on each`) : ''}`, text, ''];
+  return [...together].flatMap(([block, names]) => {
+    const same = names.length > 1 ? paint('dim', `  ${names.length} hosts, the same on each`) : '';
+    const first = names.length > mostNames ? [...names.slice(0, mostNames), '…'] : names;
+    return [`${paint('bold', first.join(', '))}${same}`, block, ''];
   });
+}
+
+function notices(hosts: readonly HostState[], paint: Paint): string[] {
+  const lines = hosts.flatMap(({ name, notices }) =>
+    notices.map(({ level, text }) => {
+      const sign = level === 'warning' ? paint('yellow', '!') : paint('blue', 'i');
+      return `${sign} ${paint('bold', visibleLine(name))}  ${visibleLine(text)}`;
+    }),
+  );
+  return lines.length === 0 ? [] : [...lines, ''];
 }
 
 function recap(hosts: readonly HostState[], state: RunState, paint: Paint): string[] {
