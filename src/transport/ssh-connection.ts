@@ -1,0 +1,133 @@
+import { Writable } from 'node:stream';
+import type { Client, ClientChannel } from 'ssh2';
+import { LabError } from '../shared/errors.ts';
+import { quoteAll } from '../shared/quote.ts';
+import type { Connection, HostKey, RemoteProcess } from './contract.ts';
+import { type Endpoint, formatEndpoint } from './endpoint.ts';
+import { exitOf } from './process-exit.ts';
+
+/** How long the host may take to answer a goodbye, before the socket is closed without. */
+const goodbyeMilliseconds = 500;
+
+/** A login over ssh2 and what lies under it. */
+export class SshConnection implements Connection {
+  readonly host: string;
+  readonly hostKey: HostKey;
+  readonly closed: Promise<Error | undefined>;
+
+  readonly #client: Client;
+  readonly #endpoint: Endpoint;
+  readonly #release: () => Promise<void>;
+  #disposed = false;
+  #gone = false;
+
+  /** `release` closes the jump hosts under this connection. */
+  constructor(
+    host: string,
+    login: { readonly client: Client; readonly hostKey: HostKey; readonly endpoint: Endpoint },
+    release: () => Promise<void>,
+  ) {
+    this.host = host;
+    this.hostKey = login.hostKey;
+    this.#client = login.client;
+    this.#endpoint = login.endpoint;
+    this.#release = release;
+    let cause: Error | undefined;
+    login.client.on('error', (error) => {
+      cause ??= error;
+    });
+    this.closed = new Promise((resolve) => {
+      login.client.once('close', () => {
+        this.#gone = true;
+        resolve(this.#disposed ? undefined : this.#lost(cause));
+        void release();
+      });
+    });
+  }
+
+  async start(argv: readonly string[]): Promise<RemoteProcess> {
+    const command = quoteAll(argv);
+    return new Promise((resolve, reject) => {
+      if (this.#gone || this.#disposed) return reject(this.#lost(new Error('it is closed')));
+      try {
+        this.#client.exec(command, (error, channel) => {
+          if (error === undefined) resolve(remoteProcess(channel, this.#client));
+          else reject(this.#gone ? this.#lost(error) : this.#noSession(error));
+        });
+      } catch (error) {
+        reject(this.#lost(error as Error));
+      }
+    });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#disposed || this.#gone) return this.#release();
+    this.#disposed = true;
+    this.#client.end();
+    const impatience = setTimeout(() => this.#client.destroy(), goodbyeMilliseconds);
+    await this.closed;
+    clearTimeout(impatience);
+    await this.#release();
+  }
+
+  #lost(cause: Error | undefined): LabError {
+    const { keepAliveSeconds, keepAliveCount } = this.#endpoint;
+    const silent = cause?.message === 'Keepalive timeout';
+    return new LabError('CONNECTION_LOST', `the connection to ${formatEndpoint(this.#endpoint)} was lost`, {
+      host: this.host,
+      found: silent
+        ? `no answer to ${keepAliveCount} keep-alives, one every ${keepAliveSeconds} s`
+        : (cause?.message ?? 'the host closed it'),
+      hint: 'what was running there may have gone on: run again to see the state and finish',
+      cause,
+    });
+  }
+
+  #noSession(cause: Error): LabError {
+    return new LabError('REMOTE_PROGRAM', `${formatEndpoint(this.#endpoint)} opens no further session`, {
+      host: this.host,
+      found: cause.message,
+      hint: 'sshd allows MaxSessions of them on one connection, none with MaxSessions 0 or for a tunnel-only key',
+      cause,
+    });
+  }
+}
+
+function remoteProcess(channel: ClientChannel, client: Client): RemoteProcess {
+  const code = new Promise<number | null>((resolve) => {
+    channel.once('exit', (status: number | null) => resolve(status));
+    channel.once('close', () => resolve(null));
+    client.once('close', () => resolve(null));
+  });
+  const stdin = channelInput(channel);
+  void code.then(() => stdin.destroy());
+  return {
+    stdin,
+    stdout: channel,
+    stderr: channel.stderr,
+    exit: exitOf(code, [channel, channel.stderr]),
+    kill() {
+      channel.signal('KILL');
+      channel.close();
+    },
+  };
+}
+
+/** ssh2 never calls back for what is written to a channel that has closed; here such a write fails with EPIPE. */
+function channelInput(channel: ClientChannel): Writable {
+  const stdin = new Writable({
+    write(chunk: Buffer, _encoding, done) {
+      channel.write(chunk, (error) => done(error));
+    },
+    final(done) {
+      channel.end();
+      done();
+    },
+    destroy(error, done) {
+      const unfinished = error === null && !stdin.writableFinished;
+      done(unfinished ? Object.assign(new Error('the process has ended'), { code: 'EPIPE' }) : error);
+    },
+  });
+  stdin.on('error', () => {}); // the exit tells why; a listener of the caller's is called all the same
+  return stdin;
+}

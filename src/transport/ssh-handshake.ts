@@ -1,0 +1,153 @@
+import type { Duplex } from 'node:stream';
+import { type Config, NodeSSH } from 'node-ssh';
+import type { Client, ClientErrorExtensions, ServerHostKeyAlgorithm } from 'ssh2';
+import { LabError } from '../shared/errors.ts';
+import type { Authentication } from './authentication.ts';
+import type { HostKey, HostKeyPolicy } from './contract.ts';
+import { abortable, type Deadline } from './deadline.ts';
+import { type Endpoint, formatAddress } from './endpoint.ts';
+import { askAboutHostKey, judgeHostKey, type KnownHostKeys, knownKeyTypes } from './host-keys.ts';
+import { hostKeyOf, sameKey } from './known-hosts.ts';
+
+export interface Handshake {
+  readonly endpoint: Endpoint;
+  readonly authentication: Authentication;
+  readonly known: KnownHostKeys;
+  readonly policy: HostKeyPolicy;
+  /** Keys that a person accepted in an earlier attempt of this same connection. */
+  readonly accepted: HostKey[];
+  readonly deadline: Deadline;
+}
+
+export interface LoggedIn {
+  readonly client: Client;
+  readonly hostKey: HostKey;
+}
+
+/** The connection ended before the host had even said that it speaks SSH: sshd sheds load so (MaxStartups). */
+export class DroppedBeforeBanner extends LabError {}
+
+/** What was seen so far, to say how far it came. */
+interface Progress {
+  firstBytes: string;
+  hostKey: HostKey | undefined;
+  keyProblem: unknown;
+}
+
+/**
+ * Speaks SSH over an open stream until the user is logged in; the host's key is always verified. The stream is
+ * destroyed when this throws.
+ *
+ * @throws LabError UNREACHABLE, AUTH_FAILED, HOST_KEY_UNKNOWN, HOST_KEY_CHANGED
+ */
+export async function logIn(stream: Duplex, handshake: Handshake): Promise<LoggedIn> {
+  const { endpoint, authentication, known, deadline } = handshake;
+  const progress: Progress = { firstBytes: '', hostKey: undefined, keyProblem: undefined };
+  const ssh = new NodeSSH();
+  const config: Config = {
+    sock: stream,
+    username: endpoint.user,
+    readyTimeout: 0, // the deadline covers all of it, and stops while a person is asked
+    keepaliveInterval: endpoint.keepAliveSeconds * 1000,
+    keepaliveCountMax: endpoint.keepAliveCount,
+    authHandler: authentication.handler(),
+    algorithms: { serverHostKey: hostKeyAlgorithms(knownKeyTypes(known)) },
+    hostVerifier: (blob: Buffer, verify: (trusted: boolean) => void) => {
+      const key = hostKeyOf(blob);
+      void isTrusted(key, handshake, progress).then(verify);
+    },
+  };
+  const pending = ssh.connect(config);
+  const client = ssh.connection as Client;
+  client.on('error', () => {}); // also after the login: an error without a listener would end the process
+  stream.on('data', (chunk: Buffer) => {
+    if (progress.firstBytes.length < 256) progress.firstBytes += chunk.toString('latin1', 0, 256);
+  });
+  try {
+    await abortable(pending, deadline.signal);
+  } catch (error) {
+    pending.catch(() => {});
+    client.destroy();
+    stream.destroy();
+    throw deadline.signal.aborted && !deadline.timedOut ? error : failure(error, handshake, progress);
+  }
+  return { client, hostKey: progress.hostKey as HostKey };
+}
+
+async function isTrusted(key: HostKey, handshake: Handshake, progress: Progress): Promise<boolean> {
+  const { endpoint, known, policy, deadline, accepted } = handshake;
+  try {
+    const verdict = accepted.some((each) => sameKey(each, key)) ? 'trusted' : judgeHostKey(endpoint, known, key);
+    if (verdict instanceof LabError) throw verdict;
+    if (verdict === 'unknown') {
+      await deadline.pausedFor(() => askAboutHostKey(endpoint, known, key, policy));
+      accepted.push(key);
+    }
+    progress.hostKey = key;
+    return true;
+  } catch (error) {
+    progress.keyProblem = error;
+    return false;
+  }
+}
+
+/** SHA-1 signatures (`ssh-rsa`) are not offered, as OpenSSH does not since 8.8. */
+const algorithmsByKeyType: Readonly<Record<string, readonly ServerHostKeyAlgorithm[]>> = {
+  'ssh-ed25519': ['ssh-ed25519'],
+  'ecdsa-sha2-nistp256': ['ecdsa-sha2-nistp256'],
+  'ecdsa-sha2-nistp384': ['ecdsa-sha2-nistp384'],
+  'ecdsa-sha2-nistp521': ['ecdsa-sha2-nistp521'],
+  'ssh-rsa': ['rsa-sha2-512', 'rsa-sha2-256'],
+};
+
+/** The host presents the first that it has: the types known for it come first. */
+function hostKeyAlgorithms(knownTypes: readonly string[]): ServerHostKeyAlgorithm[] {
+  const types = new Set([...knownTypes, ...Object.keys(algorithmsByKeyType)]);
+  return [...types].flatMap((type) => algorithmsByKeyType[type] ?? []);
+}
+
+function failure(error: unknown, handshake: Handshake, progress: Progress): unknown {
+  const { endpoint, authentication, deadline } = handshake;
+  const where = formatAddress(endpoint);
+  const { message = String(error), level } = error as Error & ClientErrorExtensions;
+  const speaksSsh = progress.firstBytes.includes('SSH-');
+  if (progress.keyProblem !== undefined) return progress.keyProblem;
+  if (level === 'client-authentication') return authentication.failure(false);
+  if (/too many authentication failures/i.test(message)) return authentication.failure(true);
+  if (deadline.timedOut) {
+    const phase = !speaksSsh
+      ? 'accepts the connection, but does not speak SSH'
+      : progress.hostKey === undefined
+        ? 'did not finish the key exchange'
+        : 'did not finish the login';
+    return new LabError('UNREACHABLE', `${where} ${phase} within ${deadline.seconds} s`, {
+      hint: speaksSsh ? 'is the host under load? "connectTimeoutSeconds" gives it more time' : notSshHint,
+      cause: error,
+    });
+  }
+  if (!speaksSsh) {
+    const said = progress.firstBytes.split(/\r?\n/)[0]?.replaceAll(/[^\x20-\x7e]/g, '?') ?? '';
+    const details = { ...(said === '' ? {} : { found: JSON.stringify(said) }), cause: error };
+    if (said !== '' && !/^Exceeded MaxStartups|^Not allowed/.test(said)) {
+      return new LabError('UNREACHABLE', `${where} does not speak SSH`, { ...details, hint: notSshHint });
+    }
+    return new DroppedBeforeBanner('UNREACHABLE', `${where} closes the connection before it says anything`, {
+      ...details,
+      hint: 'sshd refuses when many log in at once (MaxStartups), and so do fail2ban and /etc/hosts.deny',
+    });
+  }
+  if (/no matching/i.test(message)) {
+    return new LabError('UNREACHABLE', `${where} and lab have no algorithm in common`, {
+      found: message,
+      hint: 'update sshd there, or use "transport: openssh" with the algorithms allowed in ~/.ssh/config',
+      cause: error,
+    });
+  }
+  return new LabError('UNREACHABLE', `${where} ended the connection during the login`, {
+    found: message,
+    hint: 'look at the log of sshd on the host: journalctl -u ssh',
+    cause: error,
+  });
+}
+
+const notSshHint = 'is this the port of sshd, and is sshd healthy?';
