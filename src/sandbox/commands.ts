@@ -14,6 +14,14 @@ export const partLabel = 'dev.labwright.sandbox';
 export const configLabel = 'dev.labwright.sandbox.config';
 /** The project's folder. */
 export const projectLabel = 'dev.labwright.sandbox.project';
+/** Name of the sandbox. */
+export const nameLabel = 'dev.labwright.sandbox.name';
+
+/** Whose sandbox it is. */
+export interface Owner {
+  readonly sandbox: string;
+  readonly project: string;
+}
 
 /** Something to make, and the hash that tells whether what is there was made just so. */
 export interface Recipe {
@@ -23,7 +31,7 @@ export interface Recipe {
   readonly commands: readonly (readonly string[])[];
 }
 
-export function networkRecipe(network: SandboxNetwork, routed: boolean, project: string): Recipe {
+export function networkRecipe(network: SandboxNetwork, routed: boolean, owner: Owner): Recipe {
   const options = [
     ...network.segments.flatMap(({ prefix, controller, gateway, family }) => [
       `--subnet=${prefix}`,
@@ -38,7 +46,7 @@ export function networkRecipe(network: SandboxNetwork, routed: boolean, project:
     ...(network.dockerName.length <= 15 ? [`--opt=com.docker.network.bridge.name=${network.dockerName}`] : []),
   ];
   const config = hashOf(options);
-  const labels = labelArguments({ part: 'network', config, project });
+  const labels = labelArguments('network', config, owner);
   return {
     name: network.dockerName,
     config,
@@ -50,7 +58,7 @@ export function containerRecipe(
   machine: SandboxContainer,
   images: { readonly host: string; readonly client: string },
   topology: SandboxTopology,
-  project: string,
+  owner: Owner,
 ): Recipe {
   const [first, ...others] = machine.attachments;
   const options = [
@@ -69,10 +77,7 @@ export function containerRecipe(
     machine.container,
   ]);
   const config = hashOf([...options, image, ...command, ...connections.flat()]);
-  const labels = [
-    ...labelArguments({ part: machine.kind, config, project }),
-    `--label=dev.labwright.sandbox.host=${machine.name}`,
-  ];
+  const labels = [...labelArguments(machine.kind, config, owner), `--label=dev.labwright.sandbox.host=${machine.name}`];
   return {
     name: machine.container,
     config,
@@ -101,6 +106,7 @@ function privileges(machine: SandboxContainer, topology: SandboxTopology): strin
  */
 export function routerScript(topology: SandboxTopology): string {
   const inside = topology.networks.filter((network) => !network.public).flatMap(({ segments }) => segments);
+  const outside = topology.networks.find((network) => network.public)?.segments ?? [];
   const gateways = inside.map(({ router, gateway, prefix }) => {
     const find = `ip -oneline address show | sed -n ${quote(`s|^[0-9]*: \\([^ ]*\\) .* ${escapeDots(router ?? '')}/.*|\\1|p`)}`;
     return `ip address replace ${gateway}/${prefix.split('/')[1]} dev "$(${find})"`;
@@ -124,6 +130,8 @@ export function routerScript(topology: SandboxTopology): string {
   return [
     'set -eu',
     ...gateways,
+    // Docker may have chosen a private network's gateway, which is this machine.
+    ...outside.map(({ family, gateway }) => `ip -${family} route replace default via ${gateway}`),
     `printf '%s\\n' ${rules.map(quote).join(' ')} | nft -f -`,
     'trap "exit 0" TERM',
     'while :; do sleep 3600 & wait $!; done',
@@ -138,11 +146,12 @@ function addressArguments({ ipv4, ipv6 }: Attachment): string[] {
   return [...(ipv4 === undefined ? [] : [`--ip=${ipv4}`]), ...(ipv6 === undefined ? [] : [`--ip6=${ipv6}`])];
 }
 
-function labelArguments(labels: { part: string; config: string; project: string }): string[] {
+function labelArguments(part: string, config: string, owner: Owner): string[] {
   return [
-    `--label=${partLabel}=${labels.part}`,
-    `--label=${configLabel}=${labels.config}`,
-    `--label=${projectLabel}=${labels.project}`,
+    `--label=${partLabel}=${part}`,
+    `--label=${configLabel}=${config}`,
+    `--label=${projectLabel}=${owner.project}`,
+    `--label=${nameLabel}=${owner.sandbox}`,
   ];
 }
 

@@ -39,6 +39,8 @@ export function hostRunArguments(): string[] {
     '--cap-drop=ALL',
     ...hostCapabilities.map((name) => `--cap-add=${name}`),
     '--security-opt=seccomp=unconfined',
+    // Docker's AppArmor profile, where the kernel has AppArmor, forbids the mounts that systemd makes.
+    '--security-opt=apparmor=unconfined',
     '--security-opt=systempaths=unconfined',
     `--device=${tunDevice}`,
     '--tmpfs=/run',

@@ -1,4 +1,4 @@
-import { configLabel, partLabel, projectLabel } from './commands.ts';
+import { configLabel, nameLabel, partLabel, projectLabel } from './commands.ts';
 import { docker } from './docker.ts';
 
 /** A container or network of the sandbox as it is, read from the engine and nowhere else. */
@@ -11,17 +11,20 @@ export interface Present {
   readonly state: string;
 }
 
-export async function presentContainers(): Promise<Present[]> {
+export async function presentContainers(sandbox: string): Promise<Present[]> {
   return parse(
-    await docker(['ps', '--all', '--filter', `label=${partLabel}`, '--format', format('{{.Names}}', '{{.State}}')], {
-      purpose: 'list the containers',
-    }),
+    await docker(
+      ['ps', '--all', '--filter', `label=${nameLabel}=${sandbox}`, '--format', format('{{.Names}}', '{{.State}}')],
+      {
+        purpose: 'list the containers',
+      },
+    ),
   );
 }
 
-export async function presentNetworks(): Promise<Present[]> {
+export async function presentNetworks(sandbox: string): Promise<Present[]> {
   return parse(
-    await docker(['network', 'ls', '--filter', `label=${partLabel}`, '--format', format('{{.Name}}', '')], {
+    await docker(['network', 'ls', '--filter', `label=${nameLabel}=${sandbox}`, '--format', format('{{.Name}}', '')], {
       purpose: 'list the networks',
     }),
   );

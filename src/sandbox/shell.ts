@@ -4,16 +4,21 @@ import { LabError } from '../shared/errors.ts';
 import { suggestion } from '../shared/suggest.ts';
 import { presentContainers } from './present.ts';
 import { requireDocker } from './requirements.ts';
+import { defaultSandboxName } from './topology.ts';
 
 /**
  * A shell, or a command, in a machine of the sandbox, on this process's terminal. Gives its exit code.
  *
  * @throws LabError SANDBOX_REQUIREMENTS, USAGE when there is no such machine, SANDBOX_FAILED when it is not running
  */
-export async function sandboxShell(name: string, command: readonly string[] = []): Promise<number> {
+export async function sandboxShell(
+  name: string,
+  command: readonly string[] = [],
+  sandbox: string = defaultSandboxName,
+): Promise<number> {
   await requireDocker();
-  const containers = (await presentContainers()).filter(({ part }) => part !== 'network');
-  const container = containers.find((present) => present.name === name || present.name === `lab-${name}`);
+  const containers = await presentContainers(sandbox);
+  const container = containers.find((present) => present.name === name || present.name === `${sandbox}-${name}`);
   if (container === undefined) {
     throw new LabError('USAGE', `the sandbox has no machine called "${name}"`, {
       expected: 'a host of the sandbox, or "internet" for the client outside',
@@ -23,7 +28,7 @@ export async function sandboxShell(name: string, command: readonly string[] = []
           ? 'lab sandbox up boots it'
           : suggestion(
               name,
-              containers.map((present) => present.name.replace(/^lab-/, '')),
+              containers.map((present) => present.name.slice(sandbox.length + 1)),
             ),
     });
   }

@@ -2,11 +2,14 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { HostKey } from '../transport/contract.ts';
 import { knownHostsLines } from './keys.ts';
-import type { SandboxContainer } from './topology.ts';
+import { defaultSandboxName, type SandboxContainer } from './topology.ts';
 
-/** Where the sandbox keeps its key pair, `known_hosts` and `ssh_config`: `.lab/sandbox` in the project's folder. */
-export function sandboxFolder(projectFolder: string): string {
-  return join(projectFolder, '.lab', 'sandbox');
+/**
+ * Where the sandbox keeps its key pair, `known_hosts` and `ssh_config`: `.lab/sandbox` in the project's folder, or
+ * `.lab/sandbox-NAME` for one with a name of its own.
+ */
+export function sandboxFolder(projectFolder: string, sandbox: string = defaultSandboxName): string {
+  return join(projectFolder, '.lab', sandbox === defaultSandboxName ? 'sandbox' : `sandbox-${sandbox}`);
 }
 
 /**
@@ -15,8 +18,11 @@ export function sandboxFolder(projectFolder: string): string {
  * @example
  * const pinned = sandboxHostKeys(projectRoot(inventoryFile)).get('nas') ?? [];
  */
-export function sandboxHostKeys(projectFolder: string): ReadonlyMap<string, readonly HostKey[]> {
-  const file = join(sandboxFolder(projectFolder), 'known_hosts');
+export function sandboxHostKeys(
+  projectFolder: string,
+  sandbox: string = defaultSandboxName,
+): ReadonlyMap<string, readonly HostKey[]> {
+  const file = join(sandboxFolder(projectFolder, sandbox), 'known_hosts');
   const keys = new Map<string, HostKey[]>();
   if (!existsSync(file)) return keys;
   for (const line of readFileSync(file, 'utf8').split('\n')) {

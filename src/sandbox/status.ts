@@ -2,7 +2,7 @@ import { connect } from 'node:net';
 import { presentContainers } from './present.ts';
 import { requireDocker } from './requirements.ts';
 import { addressesOf } from './state-folder.ts';
-import { layOut, type SandboxContainer, type SandboxInventory } from './topology.ts';
+import { defaultSandboxName, layOut, type SandboxContainer, type SandboxInventory } from './topology.ts';
 
 export interface MachineStatus {
   readonly name: string;
@@ -20,10 +20,13 @@ export interface MachineStatus {
  *
  * @throws LabError SANDBOX_REQUIREMENTS, SANDBOX_FAILED
  */
-export async function sandboxStatus(inventory: SandboxInventory): Promise<MachineStatus[]> {
-  const topology = layOut(inventory);
+export async function sandboxStatus(
+  inventory: SandboxInventory,
+  sandbox: string = defaultSandboxName,
+): Promise<MachineStatus[]> {
+  const topology = layOut(inventory, sandbox);
   await requireDocker();
-  const present = new Map((await presentContainers()).map(({ name, state }) => [name, state]));
+  const present = new Map((await presentContainers(sandbox)).map(({ name, state }) => [name, state]));
   const machines = [...topology.hosts, topology.router, topology.client].filter((machine) => machine !== undefined);
   return await Promise.all(
     machines.map(async (machine) => {

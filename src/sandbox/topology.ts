@@ -61,7 +61,8 @@ export interface SandboxTopology {
 
 export const clientName = 'internet';
 export const routerName = 'router';
-const prefixOfNames = 'lab-';
+/** Name of the sandbox: containers and networks are called `lab-nas`. */
+export const defaultSandboxName = 'lab';
 
 /**
  * Lays out an inventory as containers and networks. Pure.
@@ -71,7 +72,7 @@ const prefixOfNames = 'lab-';
  *
  * @throws LabError SANDBOX_FAILED when the inventory leaves no address free, or nothing to boot
  */
-export function layOut(inventory: SandboxInventory): SandboxTopology {
+export function layOut(inventory: SandboxInventory, sandbox: string = defaultSandboxName): SandboxTopology {
   const names = new Set(inventory.hosts.keys());
   for (const reserved of [clientName, routerName]) {
     if (names.has(reserved)) {
@@ -96,13 +97,13 @@ export function layOut(inventory: SandboxInventory): SandboxTopology {
   const used = new Set(withAddress.flatMap(({ addresses }) => [...addresses.values()].flat().map(canonicalAddress)));
   const outside = [...inventory.networks.values()].find((network) => network.public);
   const hasRouter = outside !== undefined && [...inventory.networks.values()].some((network) => !network.public);
-  const networks = [...inventory.networks.values()].map((network) => layOutNetwork(network, used, hasRouter));
+  const networks = [...inventory.networks.values()].map((network) => layOutNetwork(network, used, hasRouter, sandbox));
   const publicNetwork = networks.find((network) => network.network === outside?.name);
 
   return {
     networks,
     hosts: withAddress.map((host) => ({
-      container: prefixOfNames + host.name,
+      container: `${sandbox}-${host.name}`,
       name: host.name,
       kind: 'host',
       attachments: attachmentsOf(host.addresses, networks),
@@ -111,7 +112,7 @@ export function layOut(inventory: SandboxInventory): SandboxTopology {
     router: hasRouter
       ? ownMachine(
           'router',
-          routerName,
+          `${sandbox}-${routerName}`,
           networks.filter(({ public: open, dockerName }) => !open || dockerName === publicNetwork?.dockerName),
           ({ router }) => router,
         )
@@ -119,17 +120,17 @@ export function layOut(inventory: SandboxInventory): SandboxTopology {
     client:
       publicNetwork === undefined
         ? undefined
-        : ownMachine('client', clientName, [publicNetwork], ({ prefix }) =>
+        : ownMachine('client', `${sandbox}-${clientName}`, [publicNetwork], ({ prefix }) =>
             takeAddress(parseKnownPrefix(prefix), used, [50]),
           ),
     withoutAddress: [...names].filter((name) => !withAddress.some((host) => host.name === name)),
   };
 }
 
-function layOutNetwork(network: Network, used: Set<string>, hasRouter: boolean): SandboxNetwork {
+function layOutNetwork(network: Network, used: Set<string>, hasRouter: boolean, sandbox: string): SandboxNetwork {
   const routed = hasRouter && !network.public;
   return {
-    dockerName: prefixOfNames + network.name,
+    dockerName: `${sandbox}-${network.name}`,
     network: network.name,
     public: network.public,
     segments: network.prefixes.map((text) => {
@@ -158,13 +159,13 @@ function attachmentsOf(
 
 function ownMachine(
   kind: 'router' | 'client',
-  name: string,
+  container: string,
   networks: readonly SandboxNetwork[],
   addressOn: (segment: Segment) => string | undefined,
 ): SandboxContainer {
   return {
-    container: prefixOfNames + name,
-    name,
+    container,
+    name: kind === 'router' ? routerName : clientName,
     kind,
     user: 'root',
     attachments: networks.map(({ dockerName, segments }) => {

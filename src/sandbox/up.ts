@@ -9,12 +9,21 @@ import { type Present, presentContainers, presentNetworks } from './present.ts';
 import { provisionHost } from './provision.ts';
 import { requireDocker, requireKernel } from './requirements.ts';
 import { sandboxFolder, writeSshFiles } from './state-folder.ts';
-import { collision, layOut, type SandboxContainer, type SandboxInventory, type SandboxTopology } from './topology.ts';
+import {
+  collision,
+  defaultSandboxName,
+  layOut,
+  type SandboxContainer,
+  type SandboxInventory,
+  type SandboxTopology,
+} from './topology.ts';
 
 export interface UpOptions {
   /** The project's folder: its `.lab/sandbox` gets the keys. Absolute. */
   readonly projectFolder: string;
   readonly inventory: SandboxInventory;
+  /** Default `lab`. Another name makes a second sandbox beside the first, which needs other addresses. */
+  readonly sandbox?: string | undefined;
   /** Told what is being done, in short sentences. */
   readonly onProgress?: (message: string) => void;
 }
@@ -32,8 +41,9 @@ export interface UpResult {
  * @throws LabError SANDBOX_REQUIREMENTS, SANDBOX_FAILED
  */
 export async function sandboxUp(options: UpOptions): Promise<UpResult> {
-  const { projectFolder, onProgress = () => {} } = options;
-  const topology = layOut(options.inventory);
+  const { projectFolder, sandbox = defaultSandboxName, onProgress = () => {} } = options;
+  const owner = { sandbox, project: projectFolder };
+  const topology = layOut(options.inventory, sandbox);
   await requireDocker();
   const machines = [
     ...(topology.router ? [topology.router] : []),
@@ -42,21 +52,22 @@ export async function sandboxUp(options: UpOptions): Promise<UpResult> {
   ];
   requireKernel(topology.hosts.length);
 
-  const [containers, networks] = await Promise.all([presentContainers(), presentNetworks()]);
+  const [containers, networks] = await Promise.all([presentContainers(sandbox), presentNetworks(sandbox)]);
   refuseForeign([...containers, ...networks], projectFolder);
   refuseCollision(topology, networks);
 
   const images = await readyImages(topology, onProgress);
   const made: string[] = [];
   for (const network of topology.networks) {
-    const recipe = networkRecipe(network, topology.router !== undefined, projectFolder);
+    const recipe = networkRecipe(network, topology.router !== undefined, owner);
     if (await makeNetwork(recipe, networks, containers)) made.push(recipe.name);
   }
   const { default: pLimit } = await import('p-limit');
   const limit = pLimit(4);
-  const keyPair = ensureKeyPair(sandboxFolder(projectFolder));
+  const folder = sandboxFolder(projectFolder, sandbox);
+  const keyPair = ensureKeyPair(folder);
   const boot = async (machine: SandboxContainer) => {
-    const recipe = containerRecipe(machine, images, topology, projectFolder);
+    const recipe = containerRecipe(machine, images, topology, owner);
     const present = containers.find(({ name }) => name === recipe.name);
     if (await makeContainer(recipe, present)) {
       made.push(recipe.name);
@@ -67,7 +78,7 @@ export async function sandboxUp(options: UpOptions): Promise<UpResult> {
   };
   const booted = await everyOne(machines.map((machine) => limit(() => boot(machine))));
   writeSshFiles(
-    sandboxFolder(projectFolder),
+    folder,
     keyPair.identityFile,
     booted.filter((entry) => entry !== undefined),
   );
@@ -124,7 +135,7 @@ function refuseForeign(present: readonly Present[], projectFolder: string): void
   throw new LabError('SANDBOX_FAILED', 'the sandbox of another project is up', {
     expected: `no sandbox, or the one of ${projectFolder}`,
     found: `${other.name} of ${other.project}`,
-    hint: 'npx lab sandbox down removes it',
+    hint: 'lab sandbox down removes it; lab sandbox up --name OTHER makes one beside it, with other addresses',
   });
 }
 

@@ -28,7 +28,7 @@ export class HostContainer extends GenericContainer {
       CapDrop: ['ALL'],
       CapAdd: [...hostCapabilities, ...settings.capabilities],
       CgroupnsMode: 'private',
-      SecurityOpt: ['seccomp=unconfined'],
+      SecurityOpt: ['seccomp=unconfined', 'apparmor=unconfined'],
       MaskedPaths: [],
       ReadonlyPaths: [],
       Devices: [{ PathOnHost: tunDevice, PathInContainer: tunDevice, CgroupPermissions: 'rwm' }],
