@@ -1,0 +1,194 @@
+import { randomBytes } from 'node:crypto';
+import { open, readFile, rename, rm } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import type { Document } from 'yaml';
+import { LabError } from '../shared/errors.ts';
+import type { HostKey, HostKeyPolicy } from '../transport/contract.ts';
+import { type LockContent, parseCanonical, parseLock } from './lock-content.ts';
+
+export { lockFilePath } from './project-root.ts';
+
+const header = ` Public keys that lab has seen, pinned so that a different one is noticed. No secrets: commit this file.`;
+
+type Edit = (document: Document) => void;
+
+/**
+ * `inventory/lab.lock.yml`: the SSH host keys and WireGuard public keys that were seen. Meant to be committed. A person may
+ * edit it; comments stay. Changes are kept in memory until `save`.
+ *
+ * @example
+ * const lock = await LockFile.read(lockFilePath(inventory.source.file));
+ * lock.pin('nas', key);
+ * await lock.save();
+ */
+export class LockFile {
+  readonly file: string;
+  #content: LockContent;
+  #edits: Edit[] = [];
+  #saving: Promise<void> = Promise.resolve();
+
+  private constructor(file: string, content: LockContent) {
+    this.file = file;
+    this.#content = content;
+  }
+
+  /**
+   * A file that does not exist is an empty one.
+   *
+   * @throws LabError LOCK_FILE when it is malformed or cannot be read
+   */
+  static async read(file: string): Promise<LockFile> {
+    const text = await readText(file);
+    const content =
+      parseCanonical(text) ?? parseLock((await import('yaml')).parseDocument(text, { logLevel: 'silent' }), file);
+    return new LockFile(file, content);
+  }
+
+  /** Host keys pinned for a host of the inventory; empty when it was never seen. */
+  pinned(host: string): readonly HostKey[] {
+    return this.#content.get(host)?.ssh ?? [];
+  }
+
+  /** Pins a key beside those of other types; one of the same type is replaced. */
+  pin(host: string, key: HostKey): void {
+    if (this.pinned(host).some((other) => other.type === key.type && other.base64 === key.base64)) return;
+    const keys = [...this.pinned(host).filter((other) => other.type !== key.type), key];
+    this.#set(host, { ...this.#entry(host), ssh: keys.sort((a, b) => compare(a.type, b.type)) });
+    this.#edits.push((document) => {
+      const lines = keys.map(({ type, base64 }) => `${type} ${base64}`);
+      document.setIn(['hosts', host, 'ssh'], document.createNode(lines));
+    });
+  }
+
+  /** Forgets the host keys of a host that was installed anew. */
+  unpin(host: string): void {
+    if (this.pinned(host).length === 0) return;
+    this.#set(host, { ...this.#entry(host), ssh: [] });
+    this.#edits.push((document) => removeEmptied(document, host, 'ssh'));
+  }
+
+  /** The public key of a host's WireGuard interface, base64, as last seen. */
+  wireguardKey(host: string, interfaceName: string): string | undefined {
+    return this.#content.get(host)?.wireguard.get(interfaceName);
+  }
+
+  setWireguardKey(host: string, interfaceName: string, publicKey: string): void {
+    if (this.wireguardKey(host, interfaceName) === publicKey) return;
+    const entry = this.#entry(host);
+    this.#set(host, { ...entry, wireguard: new Map([...entry.wireguard, [interfaceName, publicKey]]) });
+    this.#edits.push((document) => document.setIn(['hosts', host, 'wireguard', interfaceName], publicKey));
+  }
+
+  get changed(): boolean {
+    return this.#edits.length > 0;
+  }
+
+  /**
+   * Writes what changed, atomically. The file is read again first, so that what another process pinned meanwhile stays.
+   * Without a change nothing is written.
+   */
+  save(): Promise<void> {
+    this.#saving = this.#saving.catch(() => undefined).then(() => this.#write());
+    return this.#saving;
+  }
+
+  async #write(): Promise<void> {
+    const edits = this.#edits;
+    if (edits.length === 0) return;
+    const { parseDocument } = await import('yaml');
+    const text = await readText(this.file);
+    const document = parseDocument(text, { logLevel: 'silent' });
+    parseLock(document, this.file);
+    if (document.contents === null) {
+      document.set('version', 1);
+      document.set('hosts', document.createNode({}));
+      document.commentBefore ??= header;
+    }
+    for (const edit of edits) edit(document);
+    sortMap(document, ['hosts']);
+    await writeAtomically(this.file, document.toString({ lineWidth: 0 }));
+    this.#edits = this.#edits.filter((edit) => !edits.includes(edit));
+  }
+
+  #entry(host: string): { ssh: readonly HostKey[]; wireguard: ReadonlyMap<string, string> } {
+    return this.#content.get(host) ?? { ssh: [], wireguard: new Map() };
+  }
+
+  #set(host: string, entry: { ssh: readonly HostKey[]; wireguard: ReadonlyMap<string, string> }): void {
+    this.#content = new Map([...this.#content, [host, entry]]);
+  }
+}
+
+/**
+ * Host keys by the lock file. An unknown key is shown to `confirm`; one that is accepted is pinned and saved at once, so
+ * that a run that breaks off does not ask again.
+ */
+export function hostKeyPolicy(
+  lock: LockFile,
+  confirm: (host: string, key: HostKey, fingerprint: string) => Promise<boolean>,
+): HostKeyPolicy {
+  return {
+    pinned: (host) => lock.pinned(host),
+    async firstContact(host, key, fingerprint) {
+      if (!(await confirm(host, key, fingerprint))) return false;
+      lock.pin(host, key);
+      await lock.save();
+      return true;
+    },
+  };
+}
+
+function removeEmptied(document: Document, host: string, part: string): void {
+  document.deleteIn(['hosts', host, part]);
+  const entry = document.getIn(['hosts', host]) as { items?: unknown[] } | undefined;
+  if (entry?.items?.length === 0) document.deleteIn(['hosts', host]);
+}
+
+function sortMap(document: Document, path: readonly string[]): void {
+  const map = document.getIn(path) as { items?: { key: unknown }[]; flow?: boolean } | undefined;
+  if (map?.items === undefined) return;
+  // A new file begins with `hosts: {}`, which would keep its braces.
+  map.flow = false;
+  const name = ({ key }: { key: unknown }): string => String((key as { value?: unknown }).value ?? key);
+  map.items.sort((a, b) => compare(name(a), name(b)));
+}
+
+/** By code unit: the same order on every machine, whatever its language. */
+function compare(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0;
+}
+
+async function readText(file: string): Promise<string> {
+  try {
+    return await readFile(file, 'utf8');
+  } catch (cause) {
+    if ((cause as NodeJS.ErrnoException).code === 'ENOENT') return '';
+    throw new LabError('LOCK_FILE', `the lock file cannot be read: ${(cause as Error).message}`, {
+      at: { file },
+      cause,
+    });
+  }
+}
+
+/** Readers see the old content or the new one, also after a crash. */
+async function writeAtomically(file: string, text: string): Promise<void> {
+  const temporary = `${file}.${randomBytes(6).toString('hex')}`;
+  try {
+    const handle = await open(temporary, 'wx', 0o644);
+    try {
+      await handle.writeFile(text);
+      await handle.sync();
+    } finally {
+      await handle.close();
+    }
+    await rename(temporary, file);
+    const folder = await open(dirname(file), 'r');
+    await folder.sync().finally(() => folder.close());
+  } catch (cause) {
+    await rm(temporary, { force: true });
+    throw new LabError('LOCK_FILE', `the lock file cannot be written: ${(cause as Error).message}`, {
+      at: { file },
+      cause,
+    });
+  }
+}

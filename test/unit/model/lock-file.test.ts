@@ -1,0 +1,159 @@
+import { mkdtemp, readdir, readFile, stat, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { beforeEach, describe, expect, test } from 'vitest';
+import { parseDocument } from 'yaml';
+import { parseCanonical, parseLock } from '../../../src/model/lock-content.ts';
+import { hostKeyPolicy, LockFile } from '../../../src/model/lock-file.ts';
+
+const ed25519 = { type: 'ssh-ed25519', base64: 'AAAAC3NzaC1lZDI1NTE5AAAAIJn0' };
+const other = { type: 'ssh-ed25519', base64: 'AAAAC3NzaC1lZDI1NTE5AAAAIOth' };
+const rsa = { type: 'rsa-sha2-512', base64: 'AAAAB3NzaC1yc2EAAAADAQABAAABgQ==' };
+const wireguard = 'xTIBA5rboUvnH4htodjb6e697QjLERt1NAB4mZqp8Dg=';
+
+let folder: string;
+let file: string;
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'lab-lock-'));
+  file = join(folder, 'lab.lock.yml');
+});
+
+describe('a lock file', () => {
+  test('that does not exist pins nothing, and is not made without a change', async () => {
+    const lock = await LockFile.read(file);
+    expect(lock.pinned('nas')).toEqual([]);
+    await lock.save();
+    expect(await readdir(folder)).toEqual([]);
+  });
+
+  test('keeps host keys and WireGuard keys, sorted, and is read back', async () => {
+    const lock = await LockFile.read(file);
+    lock.pin('vps', ed25519);
+    lock.pin('nas', ed25519);
+    lock.pin('nas', rsa);
+    lock.setWireguardKey('nas', 'wg0', wireguard);
+    expect(lock.changed).toBe(true);
+    await lock.save();
+    expect(lock.changed).toBe(false);
+    expect(
+      await readFile(file, 'utf8'),
+    ).toBe(`# Public keys that lab has seen, pinned so that a different one is noticed. No secrets: commit this file.
+
+version: 1
+hosts:
+  nas:
+    ssh:
+      - ${rsa.type} ${rsa.base64}
+      - ${ed25519.type} ${ed25519.base64}
+    wireguard:
+      wg0: ${wireguard}
+  vps:
+    ssh:
+      - ${ed25519.type} ${ed25519.base64}
+`);
+    const again = await LockFile.read(file);
+    expect(again.pinned('nas')).toEqual([rsa, ed25519]);
+    expect(again.wireguardKey('nas', 'wg0')).toBe(wireguard);
+    expect(again.wireguardKey('vps', 'wg0')).toBeUndefined();
+  });
+
+  test('reads what it wrote without a YAML parser, and means the same', async () => {
+    const lock = await LockFile.read(file);
+    for (const host of ['nas', 'node1', 'vps']) lock.pin(host, ed25519);
+    lock.setWireguardKey('vps', 'wg0', wireguard);
+    await lock.save();
+    const text = await readFile(file, 'utf8');
+    const canonical = parseCanonical(text);
+    expect(canonical?.size).toBe(3);
+    expect(canonical).toEqual(parseLock(parseDocument(text), file));
+  });
+
+  test('keeps comments and what another process pinned meanwhile', async () => {
+    await writeFile(
+      file,
+      `# ours\nversion: 1\nhosts:\n  # in the cellar\n  nas:\n    ssh:\n      - ssh-ed25519 ${other.base64} # 2025\n`,
+    );
+    const mine = await LockFile.read(file);
+    const theirs = await LockFile.read(file);
+    theirs.pin('node1', ed25519);
+    await theirs.save();
+    mine.pin('vps', ed25519);
+    await mine.save();
+    const text = await readFile(file, 'utf8');
+    expect(text).toContain('# ours');
+    expect(text).toContain('# in the cellar');
+    expect(text).toContain('# 2025');
+    const lock = await LockFile.read(file);
+    expect(lock.pinned('nas')).toEqual([other]);
+    expect(lock.pinned('node1')).toEqual([ed25519]);
+    expect(lock.pinned('vps')).toEqual([ed25519]);
+  });
+
+  test('replaces a key of the same type, and forgets a host', async () => {
+    const lock = await LockFile.read(file);
+    lock.pin('nas', ed25519);
+    lock.pin('vps', ed25519);
+    lock.pin('nas', other);
+    lock.unpin('vps');
+    await lock.save();
+    const again = await LockFile.read(file);
+    expect(again.pinned('nas')).toEqual([other]);
+    expect(again.pinned('vps')).toEqual([]);
+    expect(await readFile(file, 'utf8')).not.toContain('vps');
+  });
+
+  test('saves of the same moment all arrive', async () => {
+    const lock = await LockFile.read(file);
+    await Promise.all(
+      Array.from({ length: 10 }, (_, index) => {
+        lock.pin(`node${index}`, ed25519);
+        return lock.save();
+      }),
+    );
+    const again = await LockFile.read(file);
+    for (let index = 0; index < 10; index++) expect(again.pinned(`node${index}`)).toEqual([ed25519]);
+    expect(await readdir(folder)).toEqual(['lab.lock.yml']);
+  });
+
+  test('writes nothing when a pin is known already', async () => {
+    const lock = await LockFile.read(file);
+    lock.pin('nas', ed25519);
+    await lock.save();
+    const { mtimeMs } = await stat(file);
+    const again = await LockFile.read(file);
+    again.pin('nas', ed25519);
+    expect(again.changed).toBe(false);
+    await again.save();
+    expect((await stat(file)).mtimeMs).toBe(mtimeMs);
+  });
+
+  test.each([
+    ['no YAML', 'version: 1\nhosts:\n  nas: [', /no YAML/],
+    ['a merge conflict', 'version: 1\nhosts:\n<<<<<<< HEAD\n  nas:\n    ssh: []\n=======\n', /no YAML|no entries/],
+    ['another version', 'version: 2\nhosts: {}\n', /version 1/],
+    ['a key that is none', 'version: 1\nhosts:\n  nas:\n    ssh: ["not a key at all"]\n', /"nas"/],
+    ['a WireGuard key that is none', 'version: 1\nhosts:\n  nas:\n    wireguard: { wg0: short }\n', /WireGuard/],
+  ])('with %s is refused, naming the file', async (_, text, message) => {
+    await writeFile(file, text);
+    await expect(LockFile.read(file)).rejects.toMatchObject({
+      code: 'LOCK_FILE',
+      message: expect.stringMatching(message),
+      details: { at: { file } },
+    });
+  });
+});
+
+test('a first contact that is accepted is pinned at once, one that is refused is not', async () => {
+  const lock = await LockFile.read(file);
+  const asked: string[] = [];
+  const policy = hostKeyPolicy(lock, (host, _, fingerprint) => {
+    asked.push(`${host} ${fingerprint}`);
+    return Promise.resolve(host === 'nas');
+  });
+  expect(await policy.firstContact('nas', ed25519, 'SHA256:abc')).toBe(true);
+  expect(await policy.firstContact('vps', ed25519, 'SHA256:def')).toBe(false);
+  expect(asked).toEqual(['nas SHA256:abc', 'vps SHA256:def']);
+  const again = await LockFile.read(file);
+  expect(again.pinned('nas')).toEqual([ed25519]);
+  expect(again.pinned('vps')).toEqual([]);
+});
