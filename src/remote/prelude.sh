@@ -23,10 +23,11 @@ lab_run() {
 }
 
 # lab_read_files PATH… : lstat of all in one process, link targets, checksums in one process. Paths
-# are absolute, so none can be taken for an option. The stat lines begin with the mark because a path may hold newlines.
+# are absolute, so none can be taken for an option. The stat lines begin with the mark,
+# after an s that keeps them from being one, because a path may hold newlines.
 lab_read_files() {
   lab_b stat
-  stat -c "$LAB_N"' %f %u %g %s %Y %h %U %G %n' "$@" 2>&1
+  stat -c "s$LAB_N"' %f %u %g %s %Y %h %U %G %n' "$@" 2>&1
   lab_e stat $?
   lab_i=0
   lab_summed=

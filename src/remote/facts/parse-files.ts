@@ -46,10 +46,10 @@ export function absentFile(path: string): FileFact {
 
 type Stat = Omit<FileFact, 'path' | 'sha256' | 'target'>;
 
-/** `<nonce> 81a4 0 0 12 1700000000 1 root root /path\n`: the path last, as it may hold anything but NUL. */
+/** `s<nonce> 81a4 0 0 12 1700000000 1 root root /path\n`: the path last, as it may hold anything but NUL. */
 function parseStats(host: string, nonce: string, body: Buffer): Map<string, Stat> {
   const stats = new Map<string, Stat>();
-  const [errors = '', ...records] = body.toString().split(`${nonce} `);
+  const [errors = '', ...records] = body.toString().split(`s${nonce} `);
   refuseDenied(host, errors);
   for (const record of records) {
     const match = /^([0-9a-f]+) (\d+) (\d+) (\d+) (-?\d+) (\d+) (\S+) (\S+) ([\s\S]*?)\n((?:stat: [\s\S]*)?)$/.exec(

@@ -156,6 +156,8 @@ class Follower {
   readonly #stage: Stage;
   readonly #listener: StageListener;
   #end: string | undefined;
+  /** How often the process was found to have ended; the first time its last words may still be on their way. */
+  #gone = 0;
   #current: Current | undefined;
 
   constructor(session: Session, stage: Stage, listener: StageListener) {
@@ -175,7 +177,7 @@ class Follower {
     else if (kind === 's' && this.#current !== undefined) this.#current.step = Number(status);
     else if (kind === 'unreverted' && this.#current !== undefined) this.#current.unreverted = true;
     else if (kind === 'z') this.#finish(this.#action(number), Number(status));
-    else if (kind === 'end' || kind === 'gone') {
+    else if (kind === 'end' || (kind === 'gone' && ++this.#gone > 1)) {
       this.ended = true;
       this.#end ??= kind === 'gone' ? 'gone' : number;
     }

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { defineResource } from '../../../src/resources/define-resource.ts';
-import { startHost, type StartedHost } from '../../support/host.ts';
+import { type StartedHost, startHost } from '../../support/host.ts';
 import { runOn } from '../../support/run-on.ts';
 
 /** The smallest resource that uses the engine's pieces: read, plan, write, restore. */
@@ -9,7 +9,8 @@ const text = defineResource({
   type: 'text',
   props: z.strictObject({ path: z.string(), content: z.string(), validate: z.array(z.string()).optional() }),
   id: ({ path }) => path,
-  read: async (host, { path }) => (await host.content(path)) && Buffer.from((await host.content(path)) ?? '').toString(),
+  read: async (host, { path }) =>
+    (await host.content(path)) && Buffer.from((await host.content(path)) ?? '').toString(),
   diff: ({ path, content, validate }, current) =>
     current === content
       ? []
@@ -33,7 +34,10 @@ afterAll(() => host?.remove());
 describe('the engine on a container', () => {
   it('changes what differs, and nothing the second time, with one round trip', async () => {
     const content = `it's $(touch /tmp/bad) "quoted"\n\tünïcode \\ %s\n`;
-    const resources = () => [text({ path: "/srv/a 'b'\n$(c).txt", content }), text({ path: '/srv/empty', content: '' })];
+    const resources = () => [
+      text({ path: "/srv/a 'b'\n$(c).txt", content }),
+      text({ path: '/srv/empty', content: '' }),
+    ];
 
     const first = await runOn(host, resources);
     expect(first.finished.failure).toBeUndefined();
@@ -47,7 +51,9 @@ describe('the engine on a container', () => {
 
   it('takes back what a failed validation would have left', async () => {
     await host.sh('echo before >/srv/kept');
-    const outcome = await runOn(host, () => text({ path: '/srv/kept', content: 'after\n', validate: ['sh', '-c', 'cat "$1"; exit 3', 'sh', '%s'] }));
+    const outcome = await runOn(host, () =>
+      text({ path: '/srv/kept', content: 'after\n', validate: ['sh', '-c', 'cat "$1"; exit 3', 'sh', '%s'] }),
+    );
     expect(outcome.result.exitCode).toBe(1);
     expect(outcome.finished.failure).toMatchObject({ code: 'STEP_FAILED', output: expect.stringContaining('after') });
     expect(await host.sh('cat /srv/kept; ls -A /srv')).not.toContain('.lab-');
