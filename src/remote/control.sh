@@ -89,7 +89,10 @@ lab_start() {
   export LAB_STATE LAB_DIR LAB_RUN LAB_N LAB_CONTROLLER
   setsid sh "$LAB_DIR/program" apply >>"$LAB_DIR/log" 2>&1 </dev/null &
   LAB_PID=$!
-  tail -n +1 -f "$LAB_DIR/log" 2>/dev/null </dev/null &
+  # Where tail cannot be told of changes (overlayfs), it looks once a second unless asked to look more often.
+  lab_interval=0.05
+  tail -s "$lab_interval" -n 0 /dev/null >/dev/null 2>&1 || lab_interval=1
+  tail -s "$lab_interval" -n +1 -f "$LAB_DIR/log" 2>/dev/null </dev/null &
   LAB_TAIL=$!
 }
 

@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -155,7 +155,10 @@ describe.sequential('the sandbox', () => {
     const up = await command(['env', 'DOCKER_HOST=unix:///nonexistent.sock', process.execPath, lab, 'sandbox', 'up']);
     expect(up).toMatchObject({ code: 4, stderr: expect.stringContaining('SANDBOX_REQUIREMENTS') });
     expect(up.stderr).toMatch(/hint .*dockerd/);
-    const none = await command(['env', 'PATH=/nonexistent', process.execPath, lab, 'sandbox', 'up']);
+    const path = join(folder, 'bin');
+    mkdirSync(path);
+    symlinkSync('/bin/bash', join(path, 'bash'));
+    const none = await command(['env', `PATH=${path}`, process.execPath, lab, 'sandbox', 'up']);
     expect(none).toMatchObject({ code: 4, stderr: expect.stringContaining('apt-get install') });
   });
 

@@ -72,3 +72,11 @@ export const ownership = {
   owner: ownerName.default('root'),
   group: ownerName.default('root'),
 } as const;
+
+/** `https://…` without credentials: an address is seen in process lists and plans. */
+export const url = z
+  .url({ protocol: /^(https?|ftp)$/, error: 'an address begins with https://, http:// or ftp://' })
+  .refine((address) => !/^\w+:\/\/[^/]*@/.test(address), { error: 'an address cannot hold credentials' });
+
+/** SHA-256 as 64 lower-case hexadecimal digits, as sha256sum(1) prints it. */
+export const sha256 = z.string().regex(/^[0-9a-f]{64}$/, { error: 'a SHA-256 is 64 lower-case hexadecimal digits' });

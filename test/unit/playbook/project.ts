@@ -4,6 +4,9 @@ import { dirname, join } from 'node:path';
 import { onTestFinished } from 'vitest';
 import { LabError } from '../../../src/shared/errors.ts';
 
+// Whoever runs the tests keeps their own cache.
+process.env.XDG_CACHE_HOME = join(tmpdir(), `lab-test-cache-${process.getuid?.()}`);
+
 /** A repository of a user, in a folder outside the checkout; removed when the test is over. */
 export function project(files: Record<string, string>): string {
   const folder = mkdtempSync(join(tmpdir(), 'lab-playbook-'));
