@@ -128,6 +128,7 @@ export class FakeFacts implements Facts {
 
   async run(argv: readonly string[]): Promise<RunFact> {
     this.asked.push(`run ${argv.join(' ')}`);
+    this.#refuseUnsettled('what a command says');
     const answer = this.#host.runs?.[argv.join(' ')];
     if (answer === undefined) throw new Error(`the case gives no answer for: ${argv.join(' ')}`);
     return typeof answer === 'string' ? { exitCode: 0, stdout: answer } : answer;

@@ -1,0 +1,37 @@
+#!/bin/sh
+# unpack ARCHIVE PATH STRIP MODE OWNER GROUP MARK : unpacks beside PATH, then exchanges the two directories. What was at
+# PATH is kept in the action's own directory for the way back.
+set -eu
+archive=$1 path=$2 strip=$3 mode=$4 owner=$5 group=$6 mark=$7
+umask 022
+staging=$(mktemp -d "$(dirname "$path")/.lab-unpack-XXXXXX")
+trap 'rm -rf "$staging"' EXIT
+trap 'exit 1' HUP INT TERM
+case $(head -c 2 "$archive") in
+  PK)
+    command -v unzip >/dev/null 2>&1 || {
+      echo 'unzip is not installed' >&2
+      exit 127
+    }
+    if [ "$strip" -ne 0 ]; then
+      echo 'strip works with tar archives only' >&2
+      exit 1
+    fi
+    unzip -q "$archive" -d "$staging"
+    ;;
+  *) tar -x -o -f "$archive" --strip-components="$strip" -C "$staging" ;;
+esac
+printf '%s\n' "$mark" >"$staging/.lab-archive"
+chown -R -h "$owner:$group" "$staging"
+chmod "$mode" "$staging"
+sync
+if [ -e "$path" ] || [ -L "$path" ]; then
+  rm -rf "$LAB_ACTION_DIR/previous.part"
+  cp -a "$path" "$LAB_ACTION_DIR/previous.part"
+  mv "$LAB_ACTION_DIR/previous.part" "$LAB_ACTION_DIR/previous"
+  rm -rf "$path"
+else
+  : >"$LAB_ACTION_DIR/absent"
+fi
+mv "$staging" "$path"
+rm -f "$archive"
