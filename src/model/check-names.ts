@@ -64,9 +64,10 @@ export function checkReferences(input: InventoryInput, names: DeclaredNames): Pr
   const refer = (name: string, path: DocumentPath, ...kinds: Section[]): void => {
     const candidates = kinds.flatMap((kind) => names[kind]);
     if (candidates.includes(name)) return;
-    const what = kinds.map((kind) => singular[kind]).join(' or ');
+    const what = listed(kinds.map((kind) => singular[kind]));
+    const message = kinds.length > 2 ? `nothing is called "${name}"` : `no ${what} is called "${name}"`;
     problems.push({
-      message: `no ${what} is called "${name}"`,
+      message,
       path,
       expected: `the name of a ${what}`,
       found: name,
@@ -93,6 +94,11 @@ export function checkReferences(input: InventoryInput, names: DeclaredNames): Pr
     }
   }
   return problems;
+}
+
+/** `host, group or service` */
+function listed(words: readonly string[]): string {
+  return words.length < 2 ? words.join('') : `${words.slice(0, -1).join(', ')} or ${words.at(-1)}`;
 }
 
 function hintFor(name: string, candidates: readonly string[], names: DeclaredNames): { hint: string } {

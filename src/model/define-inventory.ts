@@ -25,14 +25,18 @@ export type HostNameOf<I extends Inventory> = KeyOf<I['hosts']>;
 /** `'home' | 'gateway' | …` */
 export type GroupNameOf<I extends Inventory> = KeyOf<I['groups']>;
 
+/** `'home' | 'public' | …` */
+export type NetworkNameOf<I extends Inventory> = KeyOf<I['networks']>;
+
 /**
- * What selects hosts: `all`, a name of the inventory, or a pattern with `*`, `?`, `[…]`, `,`, `:`, `!` or `&` in it, which
+ * What selects hosts: `all`, a host, group or network, or a pattern with `*`, `?`, `[…]`, `,`, `:`, `!` or `&` in it, which
  * is checked when it is used.
  */
 export type HostPattern<I extends Inventory> =
   | 'all'
   | HostNameOf<I>
   | GroupNameOf<I>
+  | NetworkNameOf<I>
   | `${string}${'*' | '?' | '[' | ',' | ':' | '!' | '&' | '@'}${string}`;
 
 /**

@@ -40,7 +40,7 @@ export class LockFile {
   static async read(file: string): Promise<LockFile> {
     const text = await readText(file);
     const content =
-      parseCanonical(text) ?? parseLock((await import('yaml')).parseDocument(text, { logLevel: 'silent' }), file);
+      parseCanonical(text) ?? parseLock((await import('yaml')).parseDocument(text, { logLevel: 'error' }), file);
     return new LockFile(file, content);
   }
 
@@ -97,7 +97,7 @@ export class LockFile {
     if (edits.length === 0) return;
     const { parseDocument } = await import('yaml');
     const text = await readText(this.file);
-    const document = parseDocument(text, { logLevel: 'silent' });
+    const document = parseDocument(text, { logLevel: 'error' });
     parseLock(document, this.file);
     if (document.contents === null) {
       document.set('version', 1);

@@ -58,14 +58,18 @@ function explain(problem: Problem, input: unknown): Problem {
   if (problem.message.startsWith('unknown key')) {
     const known = keysAt(inventorySchema, problem.path.slice(0, -1));
     if (last === '<<') return { ...problem, hint: 'merge keys are not part of YAML 1.2; put shared values in a group' };
+    if (/\s/.test(String(last)) && valueAt(input, problem.path) === null) {
+      return { ...problem, hint: 'a comma ends a value in { … } and [ … ]: put text with commas in quotes' };
+    }
     return { ...problem, expected: 'a key that exists', hint: suggestion(String(last), known) };
   }
-  const value = problem.path.reduce<unknown>(
-    (at, part) => (at as Record<string | number, unknown> | undefined)?.[part],
-    input,
-  );
+  const value = valueAt(input, problem.path);
   const hint = problem.hint ?? hintForScalar(problem.expected, value);
   return hint === undefined ? problem : { ...problem, hint };
+}
+
+function valueAt(input: unknown, path: DocumentPath): unknown {
+  return path.reduce<unknown>((at, part) => (at as Record<string | number, unknown> | null | undefined)?.[part], input);
 }
 
 function hintForScalar(expected: string | undefined, value: unknown): string | undefined {

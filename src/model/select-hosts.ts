@@ -4,7 +4,7 @@ import type { Host, Inventory } from './types.ts';
 
 /**
  * The hosts that a pattern names, in the order of the inventory. `,` or `:` joins (`home,vps`), `&` keeps those that are
- * also in (`home:&storage`), `!` leaves out (`home:!nas`); names are hosts, groups or `all`, with `*`, `?` and `[a-c]`.
+ * also in (`home:&storage`), `!` leaves out (`home:!nas`); names are hosts, groups, networks (the hosts with an address there) or `all`, with `*`, `?` and `[a-c]`.
  * As in Ansible, everything joined comes first, then what is kept, then what is left out, whatever the order. With nothing
  * joined, `&` and `!` start from all hosts.
  *
@@ -53,13 +53,20 @@ function hostsOf(inventory: Inventory, name: string): Set<string> | undefined {
   if (inventory.hosts.has(name)) return new Set([name]);
   const group = inventory.groups.get(name);
   if (group !== undefined) return new Set(group.hosts);
+  if (inventory.networks.has(name)) return onNetworks(inventory, [name]);
   if (!/[*?[]/.test(name)) return undefined;
   const glob = globExpression(name);
   if (glob === undefined) return undefined;
   const hosts = [...inventory.hosts.keys()].filter((host) => glob.test(host));
   const groups = [...inventory.groups.values()].filter((candidate) => glob.test(candidate.name));
-  if (hosts.length === 0 && groups.length === 0) return undefined;
-  return new Set([...hosts, ...groups.flatMap((candidate) => candidate.hosts)]);
+  const networks = [...inventory.networks.keys()].filter((network) => glob.test(network));
+  if (hosts.length + groups.length + networks.length === 0) return undefined;
+  return new Set([...hosts, ...groups.flatMap((candidate) => candidate.hosts), ...onNetworks(inventory, networks)]);
+}
+
+function onNetworks(inventory: Inventory, networks: readonly string[]): Set<string> {
+  const hosts = [...inventory.hosts.values()].filter(({ addresses }) => networks.some((name) => addresses.has(name)));
+  return new Set(hosts.map((host) => host.name));
 }
 
 function globExpression(glob: string): RegExp | undefined {
@@ -79,11 +86,11 @@ function globExpression(glob: string): RegExp | undefined {
 function unknown(inventory: Inventory, name: string): LabError {
   const isGlob = /[*?[]/.test(name);
   const message = isGlob ? `no host or group matches "${name}"` : `no host or group is called "${name}"`;
-  const known = [...inventory.hosts.keys(), ...inventory.groups.keys()];
+  const known = [...inventory.hosts.keys(), ...inventory.groups.keys(), ...inventory.networks.keys()];
   const device = inventory.devices.has(name) ? `"${name}" is a device: lab does not log in to devices` : undefined;
   const hint = device ?? (isGlob ? `declared: ${known.join(', ')}` : suggestion(name, known));
   return new LabError('HOST_PATTERN', message, {
-    expected: 'a host, a group, all, or a pattern of them',
+    expected: 'a host, a group, a network, all, or a pattern of them',
     found: name,
     hint,
   });

@@ -46,14 +46,19 @@ export function readYaml(text: string, file: string): YamlDocument {
     version: '1.2',
     merge: false,
     keepSourceTokens: true,
-    logLevel: 'silent',
+    logLevel: 'error',
     customTags: [secretTag],
   });
   const reader = new Reader(file, lines);
   const syntax = document.errors.map((error) => reader.syntaxProblem(error, text));
   if (syntax.length > 0) return { value: undefined, problems: syntax, secrets: [], locate: reader.locate };
   const value = document.contents === null ? undefined : reader.read(document.contents, []);
-  return { value, problems: reader.problems, secrets: reader.secrets, locate: reader.locate };
+  return {
+    value: reader.isTooLarge ? undefined : value,
+    problems: reader.problems,
+    secrets: reader.secrets,
+    locate: reader.locate,
+  };
 }
 
 const secretTag = { tag: '!secret', resolve: (path: string): string => path };
@@ -80,6 +85,10 @@ class Reader {
     }
     return { file: this.#file };
   };
+
+  get isTooLarge(): boolean {
+    return this.#nodes > maximumNodes;
+  }
 
   read(node: Node | null, path: DocumentPath): unknown {
     if (++this.#nodes > maximumNodes) {
