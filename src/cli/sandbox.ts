@@ -114,7 +114,9 @@ async function down(options: CommonOptions & { readonly image?: boolean }): Prom
 
 async function shell(host: string, command: readonly string[], options: { readonly name: string }): Promise<void> {
   const { sandboxShell } = await import('../sandbox/shell.ts');
-  process.exitCode = await sandboxShell(host, command, options.name);
+  // `shell nas -- ls -l` as well as `shell nas ls -l`.
+  const argv = command[0] === '--' ? command.slice(1) : command;
+  process.exitCode = await sandboxShell(host, argv, options.name);
 }
 
 /** Also without an inventory that can be loaded there is something to remove. */

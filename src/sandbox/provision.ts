@@ -1,3 +1,5 @@
+import { setTimeout } from 'node:timers/promises';
+import { LabError } from '../shared/errors.ts';
 import { quote } from '../shared/quote.ts';
 import type { HostKey } from '../transport/contract.ts';
 import { docker } from './docker.ts';
@@ -11,11 +13,29 @@ import type { SandboxContainer } from './topology.ts';
  * @throws LabError SANDBOX_FAILED when sshd does not start within 30 seconds
  */
 export async function provisionHost(machine: SandboxContainer, publicKeys: readonly string[]): Promise<HostKey[]> {
+  await untilRunning(machine.container);
   const output = await docker(['exec', '--interactive', machine.container, 'sh', '-s'], {
     purpose: `prepare ${machine.container}`,
     input: provisioningScript(machine.user, publicKeys),
   });
   return parsePublicKeys(output);
+}
+
+/** A host in the middle of a reboot takes no commands. */
+async function untilRunning(container: string): Promise<void> {
+  const deadline = Date.now() + 30_000;
+  const inspect = () =>
+    docker(['inspect', '--format={{.State.Status}}', container], { purpose: `look at ${container}` });
+  for (let state = (await inspect()).trim(); state !== 'running'; state = (await inspect()).trim()) {
+    if (Date.now() > deadline) {
+      throw new LabError('SANDBOX_FAILED', `${container} does not come up`, {
+        expected: 'a running container within 30 seconds',
+        found: state,
+        hint: `docker logs ${container}`,
+      });
+    }
+    await setTimeout(200);
+  }
 }
 
 function provisioningScript(user: string, publicKeys: readonly string[]): string {

@@ -109,11 +109,18 @@ async function makeNetwork(recipe: Recipe, networks: Present[], containers: Pres
   return true;
 }
 
+/** How a container that was made as declared comes to run again; one in any other state is made anew. */
+const revive: Readonly<Record<string, string>> = { exited: 'start', paused: 'unpause' };
+
 async function makeContainer(recipe: Recipe, present: Present | undefined): Promise<boolean> {
-  if (present?.config === recipe.config && present.state === 'running') return false;
-  if (present?.config === recipe.config && present.state === 'exited') {
-    await docker(['start', recipe.name], { purpose: `start ${recipe.name}` });
-    return true;
+  if (present?.config === recipe.config) {
+    // `restarting` is a host that reboots: provisioning waits for it.
+    if (present.state === 'running' || present.state === 'restarting') return false;
+    const command = revive[present.state];
+    if (command !== undefined) {
+      await docker([command, recipe.name], { purpose: `start ${recipe.name}` });
+      return true;
+    }
   }
   if (present !== undefined) {
     await docker(['rm', '--force', '--volumes', recipe.name], { purpose: `remove ${recipe.name}` });
