@@ -1,21 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import { exitCodes, formatError, LabError } from '../shared/errors.ts';
-
-/** Name of a command → its module, imported only when it is called or help for all is wanted. */
-const commands: Record<string, () => Promise<{ register(program: Command): void }>> = {
-  run: () => import('./run.ts'),
-  plan: () => import('./plan.ts'),
-  apply: () => import('./apply.ts'),
-  exec: () => import('./exec.ts'),
-  facts: () => import('./facts.ts'),
-  inventory: () => import('./inventory.ts'),
-  secrets: () => import('./secrets.ts'),
-  sandbox: () => import('./sandbox.ts'),
-  init: () => import('./init.ts'),
-  doctor: () => import('./doctor.ts'),
-  completion: () => import('./completion.ts'),
-};
+import { commands } from './commands.ts';
 
 /** Runs the CLI; sets `process.exitCode`. */
 export async function main(argv: readonly string[]): Promise<void> {

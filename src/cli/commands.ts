@@ -1,0 +1,22 @@
+import type { Command } from 'commander';
+
+export interface CommandModule {
+  /** Adds the command, with its options and action, to the program. */
+  register(program: Command): void;
+}
+
+/** Name of a command → its module, imported only when it is called or help for all is wanted. */
+export const commands: Record<string, () => Promise<CommandModule>> = {
+  run: () => import('./run.ts'),
+  plan: () => import('./plan.ts'),
+  apply: () => import('./apply.ts'),
+  exec: () => import('./exec.ts'),
+  facts: () => import('./facts.ts'),
+  inventory: () => import('./inventory.ts'),
+  secrets: () => import('./secrets.ts'),
+  sandbox: () => import('./sandbox.ts'),
+  init: () => import('./init.ts'),
+  doctor: () => import('./doctor.ts'),
+  completion: () => import('./completion.ts'),
+  complete: () => import('./complete.ts'),
+};

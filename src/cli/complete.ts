@@ -1,0 +1,79 @@
+import type { OptionHandler, RootCommand } from '@bomb.sh/tab';
+import { Command } from 'commander';
+import { commands } from './commands.ts';
+
+/** The shells paste what they get into a command line, and bash expands it: other names are not offered. */
+const safeName = /^[\w@][\w.@/-]*$/;
+const playbookNames = new Set(['playbook']);
+const hostNames = new Set(['host', 'hosts', 'limit']);
+
+export function register(program: Command): void {
+  program
+    .command('complete', { hidden: true })
+    .description('answers the completion scripts: what can follow these words')
+    .argument('[words...]')
+    .allowUnknownOption()
+    .addHelpText('after', "\nExample:\n  lab complete -- run ''")
+    .action(async (words: string[]) => {
+      // What else runs while completing must not write between the answers.
+      const print = console.log;
+      console.log = console.error;
+      const root = await describeCommands();
+      const [playbooks, hosts] = await Promise.all([existingPlaybooks(), words.length > 1 ? existingHosts() : []]);
+      console.log = print;
+      offer(root, playbookNames, playbooks);
+      offer(root, hostNames, hosts);
+      root.parse(words);
+    });
+}
+
+/** All commands and options, as the completion library wants them. */
+async function describeCommands(): Promise<RootCommand> {
+  const [{ default: root }, { default: describe }] = await Promise.all([
+    import('@bomb.sh/tab'),
+    import('@bomb.sh/tab/commander'),
+  ]);
+  const all = new Command('lab').option('--debug', 'show the stack of an unexpected error').option('-V, --version');
+  for (const [name, load] of Object.entries(commands)) {
+    if (name !== 'complete') (await load()).register(all);
+  }
+  describe(all, { completionCommandName: 'describe-completion' });
+  root.commands.delete('describe-completion');
+  return root;
+}
+
+/** Puts values where an argument or option of one of these names stands. */
+function offer(root: RootCommand, names: ReadonlySet<string>, values: readonly string[]): void {
+  const handler: OptionHandler = (complete) => {
+    for (const value of values) complete(value, '');
+  };
+  for (const command of root.commands.values()) {
+    for (const argument of command.arguments.values()) {
+      if (names.has(argument.name)) argument.handler = handler as never;
+    }
+    for (const option of command.options.values()) {
+      if (names.has(option.value) && option.isBoolean !== true) option.handler = handler;
+    }
+  }
+}
+
+async function existingPlaybooks(): Promise<string[]> {
+  const { listPlaybooks } = await import('../playbook/find.ts');
+  return listPlaybooks(process.cwd()).filter((name) => safeName.test(name));
+}
+
+/** Hosts and groups of this folder's inventory; none when it has none that can be loaded. */
+async function existingHosts(): Promise<string[]> {
+  try {
+    const [{ findInventory, loadInventory }, { loadModule }, { Secret }] = await Promise.all([
+      import('../model/load-inventory.ts'),
+      import('../playbook/load-module.ts'),
+      import('../shared/secret.ts'),
+    ]);
+    const file = await findInventory(process.cwd());
+    const inventory = await loadInventory(file, { importModule: loadModule, resolveSecret: () => new Secret('') });
+    return ['all', ...inventory.hosts.keys(), ...inventory.groups.keys()].filter((name) => safeName.test(name));
+  } catch {
+    return [];
+  }
+}
