@@ -27,8 +27,11 @@ lab_run() {
 # after an s that keeps them from being one, because a path may hold newlines.
 lab_read_files() {
   lab_b stat
-  stat -c "s$LAB_N"' %f %u %g %s %Y %h %U %G %n' "$@" 2>&1
+  { lab_errors=$(stat -c "s$LAB_N"' %f %u %g %s %Y %h %U %G %n' "$@" 2>&1 >&3); } 3>&1
   lab_e stat $?
+  lab_b stat.errors
+  printf '%s\n' "$lab_errors"
+  lab_e stat.errors 0
   lab_i=0
   lab_summed=
   for lab_path; do
@@ -140,7 +143,7 @@ lab_read_system() {
     fi
   done
   IFS= read -r lab_line </proc/sys/kernel/random/boot_id && lab_fact boot "$lab_line"
-  IFS=' ' read -r lab_line lab_rest </proc/uptime && lab_fact uptime "$lab_line"
+  IFS=' ' read -r lab_line _ </proc/uptime && lab_fact uptime "$lab_line"
   IFS= read -r lab_line </sys/devices/system/cpu/online && lab_fact cpus "$lab_line"
   IFS= read -r lab_line </proc/meminfo && lab_fact memory "$lab_line"
   [ -e /run/reboot-required ] && lab_fact reboot yes

@@ -13,8 +13,9 @@ export function parseFiles(
   paths: readonly string[],
   frames: ReadonlyMap<string, Frame>,
 ): Map<string, FileFact> {
-  const stats = parseStats(host, nonce, frames.get('stat')?.body ?? Buffer.alloc(0));
-  const sums = parseSums(frames);
+  refuseDenied(host, frames.get('stat.errors')?.body.toString() ?? '');
+  const stats = parseStats(nonce, frames.get('stat')?.body ?? Buffer.alloc(0));
+  const sums = parseSums(paths, frames);
   const facts = new Map<string, FileFact>();
   for (const [index, path] of paths.entries()) {
     const stat = stats.get(path);
@@ -47,17 +48,12 @@ export function absentFile(path: string): FileFact {
 type Stat = Omit<FileFact, 'path' | 'sha256' | 'target'>;
 
 /** `s<nonce> 81a4 0 0 12 1700000000 1 root root /path\n`: the path last, as it may hold anything but NUL. */
-function parseStats(host: string, nonce: string, body: Buffer): Map<string, Stat> {
+function parseStats(nonce: string, body: Buffer): Map<string, Stat> {
   const stats = new Map<string, Stat>();
-  const [errors = '', ...records] = body.toString().split(`s${nonce} `);
-  refuseDenied(host, errors);
-  for (const record of records) {
-    const match = /^([0-9a-f]+) (\d+) (\d+) (\d+) (-?\d+) (\d+) (\S+) (\S+) ([\s\S]*?)\n((?:stat: [\s\S]*)?)$/.exec(
-      record,
-    );
+  for (const record of body.toString().split(`s${nonce} `)) {
+    const match = /^([0-9a-f]+) (\d+) (\d+) (\d+) (-?\d+) (\d+) (\S+) (\S+) ([\s\S]*)\n$/.exec(record);
     if (match === null) continue;
-    const [, raw, uid, gid, size, modified, links, owner, group, path, trailing] = match;
-    refuseDenied(host, trailing ?? '');
+    const [, raw, uid, gid, size, modified, links, owner, group, path] = match;
     const bits = Number.parseInt(raw ?? '', 16);
     stats.set(path ?? '', {
       kind: kindOf(bits),
@@ -99,17 +95,30 @@ function refuseDenied(host: string, errors: string): void {
   });
 }
 
-/** The frame's id lists the indexes of the files that were summed, in the order of the lines. */
-function parseSums(frames: ReadonlyMap<string, Frame>): Map<number, string> {
+/**
+ * The frame's id lists the indexes of the files that were summed, in the order of the lines. A line is held against the
+ * name that it must end with: a name may hold newlines and what looks like another line, and a file that vanished in
+ * between has no line.
+ */
+function parseSums(paths: readonly string[], frames: ReadonlyMap<string, Frame>): Map<number, string> {
   const sums = new Map<number, string>();
   for (const [id, frame] of frames) {
     if (!id.startsWith('sha256')) continue;
-    const indexes = id.split(' ').slice(1).map(Number);
-    // A name with a newline makes GNU escape the line and put a backslash before it; busybox breaks the line. Both keep
-    // 64 hex digits and two blanks at the beginning of a record.
-    const digests = [...frame.body.toString().matchAll(/^\\?([0-9a-f]{64}) [ *]/gm)].map((match) => match[1] ?? '');
-    if (digests.length === indexes.length)
-      for (const [at, index] of indexes.entries()) sums.set(index, digests[at] ?? '');
+    let rest = frame.body.toString();
+    for (const index of id.split(' ').slice(1).map(Number)) {
+      const sum = /^\\?([0-9a-f]{64}) [ *]/.exec(rest);
+      const tail = sum === null ? '' : rest.slice(sum[0].length);
+      const name = namesInSums(paths[index] ?? '').find((name) => tail.startsWith(`${name}\n`));
+      if (sum === null || name === undefined) continue;
+      sums.set(index, sum[1] ?? '');
+      rest = tail.slice(name.length + 1);
+    }
   }
   return sums;
+}
+
+/** busybox prints a name as it is; GNU escapes backslash and newline, newer ones carriage return too: sha256sum(1). */
+function namesInSums(path: string): string[] {
+  const escaped = path.replaceAll('\\', '\\\\').replaceAll('\n', '\\n');
+  return [path, escaped, escaped.replaceAll('\r', '\\r')];
 }

@@ -1,0 +1,122 @@
+import { spawn, spawnSync } from 'node:child_process';
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { delimiter, join } from 'node:path';
+import fc from 'fast-check';
+import { afterAll, describe } from 'vitest';
+import { Session } from '../../../src/remote/session.ts';
+import type { Connection, RemoteProcess } from '../../../src/transport/contract.ts';
+
+/** A shell of this machine that stands for a host's, with the tools that such a host has. */
+export interface Shell {
+  readonly name: string;
+  /** First in the PATH of everything that runs under it: there `sh` is this shell. */
+  readonly bin: string;
+  readonly environment: Readonly<Record<string, string>>;
+  readonly available: boolean;
+}
+
+const root = mkdtempSync(join(tmpdir(), 'labwright-remote-'));
+process.on('exit', () => rmSync(root, { recursive: true, force: true }));
+
+function find(program: string): string | undefined {
+  const { status, stdout } = spawnSync('sh', ['-c', 'command -v "$1"', 'sh', program], { encoding: 'utf8' });
+  return status === 0 ? stdout.trim() : undefined;
+}
+
+function makeShell(name: string, program: string): Shell {
+  const path = find(program);
+  const bin = join(root, name);
+  mkdirSync(bin);
+  if (path !== undefined) symlinkSync(path, join(bin, 'sh'));
+  return { name, bin, environment: { PATH: `${bin}${delimiter}${process.env.PATH}` }, available: path !== undefined };
+}
+
+/** Busybox brings its own stat, cp, mv, timeout, tail, …: all of them stand before the machine's. */
+function makeBusybox(): Shell {
+  const shell = makeShell('busybox', 'busybox');
+  const path = find('busybox');
+  if (path === undefined) return shell;
+  const applets = spawnSync(path, ['--list'], { encoding: 'utf8' }).stdout.split('\n');
+  for (const applet of applets.filter((applet) => applet !== '' && applet !== 'sh'))
+    symlinkSync(path, join(shell.bin, applet));
+  return shell;
+}
+
+const shells: readonly Shell[] = [makeShell('dash', 'dash'), makeBusybox(), makeShell('bash', 'bash')];
+
+/** The same tests under each shell. A shell that is missing is skipped by hand, and missed in continuous integration. */
+export function describeShells(title: string, tests: (shell: Shell) => void): void {
+  for (const shell of shells)
+    describe.skipIf(!shell.available && process.env.CI === undefined)(`${title}, under ${shell.name}`, () =>
+      tests(shell),
+    );
+}
+
+/** A folder of this test file's own, removed at its end. */
+export function temporaryFolder(): string {
+  const folder = mkdtempSync(join(root, 'test-'));
+  afterAll(() => rmSync(folder, { recursive: true, force: true }));
+  return folder;
+}
+
+/** A session with a local process in the place of one over SSH; `state` is what `/var/lib/lab` is on a host. */
+export async function openSession(shell: Shell, state: string): Promise<Session & { readonly shellPid: number }> {
+  let pid = 0;
+  const connection: Connection = {
+    host: 'here',
+    closed: new Promise(() => {}),
+    start: async () => {
+      const child = spawn(join(shell.bin, 'sh'), [], { env: { ...shell.environment, LAB_STATE: state } });
+      pid = child.pid ?? 0;
+      const exit = new Promise<number | null>((resolve) => child.on('close', resolve));
+      const remote: RemoteProcess = { ...streamsOf(child), exit, kill: () => void child.kill() };
+      return remote;
+    },
+    [Symbol.asyncDispose]: async () => {},
+  };
+  const session = await Session.open(connection, { transport: 'local', address: 'here', become: 'none' });
+  return Object.assign(session, { shellPid: pid });
+}
+
+function streamsOf({ stdin, stdout, stderr }: ReturnType<typeof spawn>) {
+  if (stdin === null || stdout === null || stderr === null) throw new Error('a child without streams');
+  return { stdin, stdout, stderr };
+}
+
+/** Pieces of text that shells, `echo`, `printf`, option parsers and line readers stumble over. */
+const fragments = [
+  ...["'", '"', '\\', '`', '$', '$(touch /tmp/labwright-hostile)', '${HOME}', '!', '#', '&', ';', '|', '<', '>', '*'],
+  ...[
+    '?',
+    '[a]',
+    '~',
+    '{a,b}',
+    '=',
+    '%s',
+    '%',
+    '%%',
+    '\\n',
+    '\\0',
+    '\\c',
+    '\n',
+    '\r',
+    '\r\n',
+    '\t',
+    ' ',
+    '  ',
+    '-',
+    '--',
+  ],
+  ...['-n', '-e', '.', '..', 'é', '漢字', '👩‍🚀', '\u202e', '\u0001', '\u001b[31m', '\u007f', 'LAB_END'],
+];
+
+/** Text of any kind but NUL, which neither an argument nor a path can hold. */
+export const hostileText = fc
+  .array(fc.oneof(fc.constantFrom(...fragments), fc.string({ unit: 'binary', maxLength: 6 })), { maxLength: 8 })
+  .map((parts) => parts.join('').replaceAll('\0', ''));
+
+/** One component of a path, hostile as well. */
+export const hostileName = hostileText
+  .map((text) => text.replaceAll('/', ''))
+  .filter((name) => name !== '' && name !== '.' && name !== '..' && Buffer.byteLength(name) <= 150);
