@@ -1,0 +1,174 @@
+/** The files of a new repository. What they show is explained in docs/playbooks.md. */
+
+export interface TemplateOptions {
+  /** Name of the folder, for the title and package.json. */
+  readonly name: string;
+  /** How package.json asks for labwright: a version range, or the folder of a checkout. */
+  readonly dependency: string;
+  /** Inventory in YAML instead of TypeScript. */
+  readonly yaml: boolean;
+}
+
+/** Path inside the repository → content. */
+export function repositoryFiles(options: TemplateOptions): Readonly<Record<string, string>> {
+  return {
+    'package.json': manifest(options),
+    'tsconfig.json': tsconfig,
+    '.gitignore': gitignore,
+    'README.md': readme(options),
+    ...(options.yaml ? { 'inventory/index.yml': yamlInventory } : { 'inventory/index.ts': inventory }),
+    'playbooks/site.ts': playbook(options),
+    'roles/motd/role.ts': role,
+  };
+}
+
+/** Lines that a `.gitignore` needs: dependencies, and what lab keeps on this machine. */
+export const ignored = ['node_modules/', '.lab/'];
+const gitignore = `${ignored.join('\n')}\n`;
+
+function manifest({ name, dependency }: TemplateOptions): string {
+  const value = {
+    name:
+      name
+        .toLowerCase()
+        .replaceAll(/[^a-z0-9._-]+/g, '-')
+        .replace(/^[._-]+/, '') || 'homelab',
+    private: true,
+    type: 'module',
+    scripts: { check: 'lab run site.ts --check --diff', site: 'lab run site.ts' },
+    dependencies: { labwright: dependency },
+    devDependencies: { '@types/node': '^20.19.0' },
+  };
+  return `${JSON.stringify(value, null, 2)}\n`;
+}
+
+const tsconfig = `{
+  "compilerOptions": {
+    "target": "es2023",
+    "lib": ["es2023", "esnext.disposable"],
+    "module": "nodenext",
+    "moduleResolution": "nodenext",
+    "types": ["node"],
+    "strict": true,
+    "noUncheckedIndexedAccess": true,
+    "allowImportingTsExtensions": true,
+    "noEmit": true,
+    "skipLibCheck": true
+  },
+  "include": ["inventory", "playbooks", "roles"]
+}
+`;
+
+const inventory = `import { defineInventory } from 'labwright';
+
+/** The homelab: every name declared here is known to the compiler and to your editor. */
+export default defineInventory({
+  ssh: { user: 'root' },
+  networks: { home: { prefixes: '192.168.1.0/24' } },
+  groups: { storage: { params: { motd: { purpose: 'keeps the photos' } } } },
+  hosts: {
+    nas: { groups: ['storage'], addresses: { home: '192.168.1.10' } },
+    node1: { addresses: { home: '192.168.1.11' } },
+  },
+  services: { photos: { host: 'nas', port: 2342, private: 'photos.home.arpa' } },
+  flows: [{ from: 'home', to: 'photos', reason: 'everybody at home looks at photos' }],
+});
+`;
+
+const yamlInventory = `# yaml-language-server: $schema=../node_modules/labwright/schema/inventory.v1.json
+ssh:
+  user: root
+networks:
+  home:
+    prefixes: 192.168.1.0/24
+groups:
+  storage:
+    params:
+      motd:
+        purpose: keeps the photos
+hosts:
+  nas:
+    groups: [storage]
+    addresses:
+      home: 192.168.1.10
+  node1:
+    addresses:
+      home: 192.168.1.11
+services:
+  photos:
+    host: nas
+    port: 2342
+    private: photos.home.arpa
+flows:
+  - from: home
+    to: photos
+    reason: everybody at home looks at photos
+`;
+
+function playbook({ yaml }: TemplateOptions): string {
+  const imports = yaml
+    ? `import { definePlaybook, loadInventory } from 'labwright';
+import motd from '../roles/motd/role.ts';
+
+const inventory = await loadInventory('../inventory/index.yml');
+`
+    : `import { definePlaybook } from 'labwright';
+import inventory from '../inventory/index.ts';
+import motd from '../roles/motd/role.ts';
+`;
+  return `${imports}
+export default definePlaybook({
+  inventory,
+  plays: [
+    { name: 'every host', hosts: 'all', roles: [motd] },
+    { name: 'storage', hosts: 'storage', roles: [motd({ contact: 'ada@example.org' })] },
+  ],
+});
+`;
+}
+
+const role = `import { defineRole, file, z } from 'labwright';
+
+/** An example of a role of your own: what people see when they log in. */
+export default defineRole({
+  name: 'motd',
+  description: 'A message of the day that says what the host is for',
+  params: z.object({
+    purpose: z.string().default('part of the homelab'),
+    contact: z.email().optional(),
+  }),
+  resources: ({ host, params }) => [
+    file({
+      path: '/etc/motd',
+      content: [
+        \`\${host.name}: \${params.purpose}\`,
+        ...(params.contact === undefined ? [] : [\`Questions: \${params.contact}\`]),
+        '',
+      ].join('\\n'),
+    }),
+  ],
+});
+`;
+
+function readme({ name, yaml }: TemplateOptions): string {
+  const inventoryFile = yaml ? 'inventory/index.yml' : 'inventory/index.ts';
+  return `# ${name}
+
+The state of the hosts of this homelab, brought about by labwright (\`lab\`).
+
+| File | Holds |
+|---|---|
+| \`${inventoryFile}\` | hosts, groups, devices, networks, services and flows |
+| \`inventory/lab.lock.yml\` | SSH host keys seen; made at the first contact, commit it |
+| \`playbooks/site.ts\` | which hosts get which roles |
+| \`roles/motd/role.ts\` | a role of your own, as an example |
+
+\`\`\`sh
+npm install                            # once
+npx lab inventory                      # what is declared
+npx lab doctor                         # can every host be reached and managed?
+npx lab run site.ts --check --diff     # what would change
+npx lab run site.ts --diff             # change it
+\`\`\`
+`;
+}
