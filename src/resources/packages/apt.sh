@@ -1,0 +1,192 @@
+# Installs and removes Debian packages, and undoes that. POSIX sh, read from stdin:
+#   sh -s -- install LOCK_SECONDS INDEX_HOURS FLAGS NAME[=VERSION]…     FLAGS: held, or -
+#   sh -s -- remove  LOCK_SECONDS NAME…
+#   sh -s -- refresh LOCK_SECONDS SOURCE_FILE
+#   sh -s -- revert  LOCK_SECONDS
+# LAB_ACTION_DIR keeps what was installed before and after; revert reads it.
+{
+  set -u
+  DEBIAN_FRONTEND=noninteractive
+  APT_LISTCHANGES_FRONTEND=none
+  NEEDRESTART_SUSPEND=1
+  export DEBIAN_FRONTEND APT_LISTCHANGES_FRONTEND NEEDRESTART_SUSPEND
+  verb=$1
+  lock_seconds=$2
+  shift 2
+  before=$LAB_ACTION_DIR/packages.before
+  after=$LAB_ACTION_DIR/packages.after
+  lists=/var/lib/apt/lists
+
+  # patiently COMMAND… : tries again while another process holds a lock of apt or dpkg, until the deadline. apt waits for
+  # the lock of dpkg by itself, but not for those of the lists and the archives, nor does dpkg.
+  patiently() {
+    waited=0
+    while :; do
+      { "$@" </dev/null 2>&1; echo $? >"$LAB_ACTION_DIR/status"; } | tee "$LAB_ACTION_DIR/output"
+      status=$(cat "$LAB_ACTION_DIR/status")
+      [ "$status" -ne 0 ] && grep -q -i -E 'could not get lock|unable to lock|unable to acquire|lock was locked|is locked by another' "$LAB_ACTION_DIR/output" || return "$status"
+      if [ "$waited" -ge "$lock_seconds" ]; then
+        echo "another package manager held the lock for more than $lock_seconds s"
+        return "$status"
+      fi
+      echo "another package manager holds the lock: waiting ($waited of $lock_seconds s)"
+      sleep 3
+      waited=$((waited + 3))
+    done
+  }
+
+  apt() {
+    patiently apt-get -y -q -o "DPkg::Lock::Timeout=$lock_seconds" -o Dpkg::Options::=--force-confdef \
+      -o Dpkg::Options::=--force-confold -o Dpkg::Use-Pty=0 -o APT::Color=0 "$@"
+  }
+
+  # The quotes hold dpkg-query's own format. Status: i installed, c configuration left behind.
+  # shellcheck disable=SC2016
+  installed() { dpkg-query -W -f='${binary:Package}\t${Version}\t${db:Status-Abbrev}\n' | LC_ALL=C sort; }
+
+  remember() {
+    [ -e "$before" ] && return 0
+    apt-mark showmanual >"$LAB_ACTION_DIR/manual.before" && installed >"$before.new" && mv "$before.new" "$before"
+  }
+
+  # An installation that broke off: finish it, or nothing else can be installed.
+  mend() {
+    [ -z "$(dpkg --audit)" ] && return 0
+    echo "an earlier installation broke off: finishing it first"
+    patiently dpkg --force-confdef --force-confold --configure -a && return 0
+    apt --fix-broken install
+  }
+
+  index_is_fresh() {
+    [ -n "$(find $lists -maxdepth 1 -type f -name '*_Packages*' 2>/dev/null | head -n 1)" ] || return 1
+    [ -n "$(find $lists /var/lib/apt/periodic/update-success-stamp -maxdepth 0 -mmin "-$1" 2>/dev/null)" ] || return 1
+    [ -z "$(find /etc/apt/sources.list /etc/apt/sources.list.d -newer $lists 2>/dev/null)" ]
+  }
+
+  refresh() {
+    refreshed=yes
+    echo "refreshing the package index"
+    apt update || return 1
+    # apt leaves the folder's time alone when nothing was new.
+    touch $lists
+  }
+
+  # The old versions of what is going to be replaced or removed, for revert: they may have left the repository since.
+  keep_replaced() {
+    mkdir -p "$LAB_ACTION_DIR/archives"
+    apt-get -s -q -o Debug::NoLocking=1 "$@" </dev/null 2>/dev/null |
+      sed -n -e 's/^Inst \([^ ]*\) \[\([^]]*\)\].*/\1=\2/p' -e 's/^Remv \([^ ]*\) \[\([^]]*\)\].*/\1=\2/p' |
+      sort -u >"$LAB_ACTION_DIR/replaced"
+    while IFS= read -r package; do
+      (cd "$LAB_ACTION_DIR/archives" && apt-get download -q -q "$package" </dev/null >/dev/null 2>&1) ||
+        echo "$package is in no repository any more: it could not be put back without it"
+    done <"$LAB_ACTION_DIR/replaced"
+  }
+
+  # One transaction; once more after a refresh when the index did not know what was asked.
+  transact() {
+    mend || return 1
+    apt "$@" && return 0
+    [ "$refreshed" = no ] || return 1
+    grep -q -E 'Unable to locate|no installation candidate|Version .* was not found|Failed to fetch|404 +Not Found' "$LAB_ACTION_DIR/output" || return 1
+    refresh && apt "$@"
+  }
+
+  case $verb in
+    install)
+      index_hours=$1
+      flags=$2
+      shift 2
+      refreshed=no
+      remember || exit 1
+      index_is_fresh $((index_hours * 60)) || refresh || exit 1
+      case $flags in *held*) held=--allow-change-held-packages ;; *) held= ;; esac
+      # A version that is named may be older than the one that is there.
+      case "$*" in *=*) downgrade=--allow-downgrades ;; *) downgrade= ;; esac
+      keep_replaced install ${held:+"$held"} ${downgrade:+"$downgrade"} "$@"
+      transact install ${held:+"$held"} ${downgrade:+"$downgrade"} "$@"
+      result=$?
+      installed >"$after"
+      [ "$result" -eq 0 ] || exit "$result"
+      for package; do
+        # shellcheck disable=SC2016
+        case $(dpkg-query -W -f='${db:Status-Abbrev} ' "${package%%=*}" 2>/dev/null) in
+          *i' '*) ;;
+          *)
+            echo "${package%%=*} is a virtual package: name one of those that provide it"
+            exit 1
+            ;;
+        esac
+      done
+      ;;
+    remove)
+      refreshed=yes
+      remember || exit 1
+      keep_replaced remove "$@"
+      transact remove "$@"
+      result=$?
+      installed >"$after"
+      exit "$result"
+      ;;
+    refresh)
+      if [ -e "$1" ]; then
+        apt update -o "Dir::Etc::sourcelist=$1" -o Dir::Etc::sourceparts=- -o APT::Get::List-Cleanup=0 \
+          -o APT::Update::Error-Mode=any || exit 1
+      fi
+      ;;
+    revert)
+      [ -e "$before" ] || exit 0
+      [ -e "$after" ] || installed >"$after"
+      mend || exit 1
+      installed >"$LAB_ACTION_DIR/packages.now"
+      # Only what this action brought and nobody removed since, and only what it took and nobody brought back.
+      awk -F '\t' -v added="$LAB_ACTION_DIR/added" -v purge="$LAB_ACTION_DIR/purge" -v back="$LAB_ACTION_DIR/back" '
+        FILENAME == ARGV[1] { old[$1] = $2; oldstate[$1] = substr($3, 2, 1); next }
+        FILENAME == ARGV[2] { new[$1] = $2; newstate[$1] = substr($3, 2, 1); next }
+        { now[$1] = $2; nowstate[$1] = substr($3, 2, 1) }
+        END {
+          printf "" > added; printf "" > purge; printf "" > back
+          for (name in new) if (newstate[name] != "n" && oldstate[name] != "i") {
+            if (nowstate[name] != "" && nowstate[name] != "c" && nowstate[name] != "n") print name > added
+            if (oldstate[name] != "c" && nowstate[name] != "") print name > purge
+          }
+          for (name in old) if (oldstate[name] == "i") {
+            if (newstate[name] == "i" && new[name] == old[name]) continue
+            if (nowstate[name] == "i" && now[name] == old[name]) continue
+            print name "\t" old[name] > back
+          }
+        }' "$before" "$after" "$LAB_ACTION_DIR/packages.now"
+      set --
+      while IFS='	' read -r name version; do
+        # An archive kept by us is named after the package and the version, with ":" written as "%3a".
+        archive=$(find "$LAB_ACTION_DIR/archives" -name "${name%%:*}_$(printf '%s' "$version" | sed 's/:/%3a/g')_*.deb" 2>/dev/null | head -n 1)
+        set -- "$@" "${archive:-$name=$version}"
+      done <"$LAB_ACTION_DIR/back"
+      while IFS= read -r name; do set -- "$@" "$name-"; done <"$LAB_ACTION_DIR/added"
+      if [ $# -gt 0 ]; then
+        # Whatever else would have to go with what is removed was installed since and needs it: that is not ours to remove.
+        apt-get -s -q -o Debug::NoLocking=1 --allow-downgrades --allow-change-held-packages install "$@" </dev/null 2>/dev/null |
+          sed -n 's/^Remv \([^ ]*\) .*/\1/p' >"$LAB_ACTION_DIR/removals"
+        sed 's/:.*//' "$LAB_ACTION_DIR/added" >"$LAB_ACTION_DIR/added.names"
+        if others=$(sed 's/:.*//' "$LAB_ACTION_DIR/removals" | grep -v -x -F -f "$LAB_ACTION_DIR/added.names"); then
+          echo "cannot be taken back: installed since, and in need of it: $(echo "$others" | tr "\n" " ")"
+          exit 1
+        fi
+        apt --allow-downgrades --allow-change-held-packages install "$@" || exit 1
+      fi
+      # Configuration that was not there before goes too.
+      set --
+      while IFS= read -r name; do
+        # shellcheck disable=SC2016
+        case $(dpkg-query -W -f='${db:Status-Abbrev}' "$name" 2>/dev/null) in ?c*) set -- "$@" "$name" ;; esac
+      done <"$LAB_ACTION_DIR/purge"
+      if [ $# -gt 0 ]; then patiently dpkg --purge "$@" || exit 1; fi
+      # Which packages somebody asked for, and which only came along.
+      apt-mark showmanual | grep -v -x -F -f "$LAB_ACTION_DIR/manual.before" >"$LAB_ACTION_DIR/manual.new"
+      cut -f 1 "$before" | sed 's/:.*//' | sort -u >"$LAB_ACTION_DIR/names.before"
+      sed 's/:.*//' "$LAB_ACTION_DIR/manual.new" | grep -x -F -f "$LAB_ACTION_DIR/names.before" >"$LAB_ACTION_DIR/automatic"
+      if [ -s "$LAB_ACTION_DIR/automatic" ] && [ -s "$LAB_ACTION_DIR/back" ]; then xargs apt-mark auto <"$LAB_ACTION_DIR/automatic" >/dev/null; fi
+      ;;
+  esac
+  exit 0
+}
