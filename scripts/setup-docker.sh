@@ -2,7 +2,8 @@
 # Installs and starts what the sandbox and the container tests need, on Debian as root: the Docker engine, iptables,
 # mmdebstrap, and the two base images. Does only what is missing; in a second or two when nothing is.
 #
-# usage: setup-docker.sh
+# usage: setup-docker.sh            install, start and make what is missing
+#        setup-docker.sh --check    only say whether it could: exit code 4 and what to do when it could not
 set -eu
 
 cd "$(dirname "$0")/.."
@@ -49,6 +50,8 @@ packages=$(missing_packages)
 if [ -n "$packages" ] && ! command -v apt-get >/dev/null; then
 	refuse "$(echo "$packages" | paste -s -d ' ')" "install these with this system's package manager, start the Docker engine, and run this again"
 fi
+
+[ "${1-}" != --check ] || exit 0
 
 work=$(mktemp -d)
 builders=

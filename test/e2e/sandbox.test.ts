@@ -6,10 +6,11 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { sandboxHostKeys } from '../../src/sandbox/state-folder.ts';
+import { ownSandboxName } from '../support/sweep.ts';
 
 /** Through the built program, as a user does; beside whatever sandbox the developer has up. */
 const lab = fileURLToPath(new URL('../../bin/lab.js', import.meta.url));
-const sandbox = `labtest-${process.pid}`;
+const sandbox = ownSandboxName();
 const folder = mkdtempSync(join(tmpdir(), 'labwright-sandbox-'));
 const run = promisify(execFile);
 

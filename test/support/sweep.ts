@@ -9,24 +9,29 @@ export function ownerOfThisProcess(): string {
   return `${process.pid}@${startTime(process.pid)}`;
 }
 
-/** Removes the containers whose process is gone: crashed runs and forgotten disposals. Those of other live runs stay. */
-export async function sweepLeftovers(): Promise<string[]> {
-  const list = await tryCommand([
-    'docker',
-    'ps',
-    '--all',
-    '--filter',
-    `label=${testLabel}`,
-    '--format',
-    `{{.ID}} {{.Label "${testLabel}"}}`,
-  ]);
-  const leftovers = list.stdout
-    .split('\n')
-    .map((line) => line.split(' '))
-    .filter(([id, owner]) => id !== '' && owner !== undefined && !isAlive(owner))
-    .map(([id]) => id ?? '');
-  if (leftovers.length > 0) await tryCommand(['docker', 'rm', '--force', '--volumes', ...leftovers]);
-  return leftovers;
+/** Name of a sandbox that belongs to this process alone, and is swept when that is gone. */
+export function ownSandboxName(): string {
+  return `labtest-${process.pid}`;
+}
+
+/** Removes what belongs to processes that are gone: crashed runs and forgotten disposals. That of live runs stays. */
+export async function sweepLeftovers(): Promise<void> {
+  const format = `{{.ID}}\t{{.Label "${testLabel}"}}\t{{.Label "dev.labwright.sandbox.name"}}`;
+  const leftoversOf = async (listing: string[]): Promise<string[]> => {
+    const { stdout } = await tryCommand(['docker', ...listing, '--format', format]);
+    const rows = stdout.split('\n').map((line) => line.split('\t'));
+    return rows.flatMap(([id, owner, sandbox]) => (id && isLeftover(owner ?? '', sandbox ?? '') ? [id] : []));
+  };
+  const containers = await leftoversOf(['ps', '--all']);
+  if (containers.length > 0) await tryCommand(['docker', 'rm', '--force', '--volumes', ...containers]);
+  const networks = await leftoversOf(['network', 'ls']);
+  if (networks.length > 0) await tryCommand(['docker', 'network', 'rm', ...networks]);
+}
+
+function isLeftover(owner: string, sandbox: string): boolean {
+  if (owner !== '') return !isAlive(owner);
+  const pid = /^labtest-(\d+)$/.exec(sandbox)?.[1];
+  return pid !== undefined && startTime(Number(pid)) === undefined;
 }
 
 function isAlive(owner: string): boolean {

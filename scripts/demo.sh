@@ -1,0 +1,42 @@
+#!/bin/sh
+# The demo: from a fresh clone to a homelab of four hosts in the declared state. Can be run again and again.
+#
+# usage: npm run demo
+set -eu
+
+cd "$(dirname "$0")/.."
+began=$(date +%s)
+
+step() { printf '\n\033[1m$ %s\033[0m\n' "$*"; }
+
+sh scripts/prepare.sh
+
+# --no: never fetch a package of that name from the registry, should the local one not be found.
+lab() { npx --no lab "$@"; }
+
+step npx lab sandbox up
+lab sandbox up
+
+step npx lab run site.ts --diff
+lab run site.ts --diff
+
+step npx lab run site.ts --check
+lab run site.ts --check || {
+	echo 'the first run did not reach the declared state (above: what a second one would change)' >&2
+	exit 1
+}
+
+step npx lab run site.ts
+lab run site.ts
+
+cat <<EOT
+
+Four hosts are in the state that playbooks/site.ts declares, after $(($(date +%s) - began)) seconds in all.
+
+  Look at one                 npx lab sandbox shell nas
+  Look from outside           npx lab sandbox shell internet
+  Change something            edit inventory/, then: npx lab run site.ts --check --diff
+  Undo it by hand, see it     npx lab sandbox shell nas rm /etc/hostname; npx lab run site.ts --diff
+  Read on                     docs/getting-started.md
+  Remove all of it            npx lab sandbox down
+EOT
