@@ -65,7 +65,9 @@ function explain(problem: Problem, input: unknown): Problem {
   }
   const value = valueAt(input, problem.path);
   const hint = problem.hint ?? hintForScalar(problem.expected, value);
-  return hint === undefined ? problem : { ...problem, hint };
+  // A value of the wrong shape may hold a password inside.
+  const found = /pass/i.test(problem.found ?? '') ? 'a value with a password, not shown here' : problem.found;
+  return { ...problem, found, hint };
 }
 
 function valueAt(input: unknown, path: DocumentPath): unknown {
