@@ -1,8 +1,9 @@
 import { resolveInventory } from '../../src/model/resolve-inventory.ts';
-import type { Playbook } from '../../src/playbook/contract.ts';
+import type { Play, Playbook } from '../../src/playbook/contract.ts';
 import type { ResourceTree } from '../../src/resources/contract.ts';
 import type { HostFinished, PlannedResource, RunEvent, RunMode } from '../../src/runner/events.ts';
 import { type RunResult, run } from '../../src/runner/run.ts';
+import type { ConnectionSettings, HostKey } from '../../src/transport/contract.ts';
 import { connect } from '../../src/transport/index.ts';
 import type { StartedHost } from './host.ts';
 
@@ -16,31 +17,68 @@ export interface Outcome {
   readonly planned: readonly PlannedResource[];
 }
 
+export interface RunOnOptions {
+  readonly mode?: RunMode;
+  readonly stop?: AbortSignal;
+  readonly onEvent?: (event: RunEvent) => void;
+  /** Changes how the host is logged in to. */
+  readonly connection?: Partial<ConnectionSettings>;
+  readonly hostKeys?: readonly HostKey[];
+}
+
 /** Runs the engine, as `lab run` does, with resources declared in place, on one container. */
 export async function runOn(
   host: StartedHost,
   resources: () => ResourceTree,
-  options: { readonly mode?: RunMode; readonly stop?: AbortSignal; readonly onEvent?: (event: RunEvent) => void } = {},
+  options: RunOnOptions = {},
 ): Promise<Outcome> {
-  const inventory = resolveInventory({ hosts: { target: { address: host.address } } }, { at: undefined });
-  const declared = inventory.hosts.get('target');
-  if (declared === undefined) throw new Error('the inventory lost its host');
-  const play = { name: 'test', hosts: ['all'], roles: [], resources, tags: [], at: undefined };
+  const { result, events } = await runOnAll({ target: host }, resources, { target: options }, options);
+  return outcomeOf('target', result, events);
+}
+
+/** The same on several, each with its own way to log in. */
+export async function runOnAll(
+  hosts: Readonly<Record<string, StartedHost>>,
+  resources: (name: string) => ResourceTree,
+  per: Readonly<Record<string, RunOnOptions>> = {},
+  options: RunOnOptions = {},
+): Promise<{ readonly result: RunResult; readonly events: readonly RunEvent[] }> {
+  const addresses = Object.entries(hosts).map(([name, { address }]) => [name, { address }]);
+  const inventory = resolveInventory({ hosts: Object.fromEntries(addresses) }, { at: undefined });
+  const play: Play = {
+    name: 'test',
+    hosts: ['all'],
+    roles: [],
+    resources: ({ host }) => resources(host.name),
+    tags: [],
+    at: undefined,
+  };
   const playbook: Playbook = { kind: 'playbook', name: 'test', inventory, plays: [play], at: undefined };
   const events: RunEvent[] = [];
   const result = await run({
     mode: options.mode ?? 'run',
     playbook,
-    hosts: [{ ...declared, connection: host.connection }],
+    hosts: [...inventory.hosts.values()].map((declared) => ({
+      ...declared,
+      connection: { ...hosts[declared.name]?.connection, ...per[declared.name]?.connection } as ConnectionSettings,
+    })),
     playsOf: () => [play],
-    connect: ({ name, connection }) =>
-      connect(name, connection, { hostKeys: { pinned: () => host.hostKeys, firstContact: async () => false } }),
+    connect: ({ name, connection }) => {
+      const pinned = per[name]?.hostKeys ?? hosts[name]?.hostKeys ?? [];
+      return connect(name, connection, { hostKeys: { pinned: () => pinned, firstContact: async () => false } });
+    },
     onEvent: (event) => {
       events.push(event);
       options.onEvent?.(event);
     },
     stop: options.stop ?? new AbortController().signal,
   });
+  return { result, events };
+}
+
+/** What a run did on one of its hosts. */
+export function outcomeOf(host: string, result: RunResult, all: readonly RunEvent[]): Outcome {
+  const events = all.filter((event) => !('host' in event) || event.host === host);
   const of = <Kind extends RunEvent['event']>(kind: Kind) =>
     events.filter((event): event is Extract<RunEvent, { event: Kind }> => event.event === kind);
   const finished = of('host-finished')[0];

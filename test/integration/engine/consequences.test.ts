@@ -138,7 +138,7 @@ setsid sh /usr/local/bin/watch-arguments >/dev/null 2>&1 </dev/null &`);
     for (const { events } of [failed, good, changed]) expect(JSON.stringify(events)).not.toContain(canary);
     expect(failed.finished.failure?.output).toContain('‹secret›');
     expect(await host.sh('cat /run/seen 2>/dev/null || true')).toBe('');
-    await host.sh('pkill -f watch-arguments; rm -f /run/seen');
+    await host.sh(`pkill -f 'watch-argument[s]'; rm -f /run/seen`);
     expect(await host.sh(`cat /etc/first.secret; stat -c %a /etc/first.secret`)).toBe(`${canary}-new\n600\n`);
     const readable = await host.sh(
       `runuser -u nobody -- sh -c 'grep -rlsa ${canary} / --exclude-dir=proc --exclude-dir=sys 2>/dev/null' || true`,
