@@ -46,7 +46,7 @@ function patterns(hosts: string): (name: string) => boolean {
 function glob(pattern: string): (name: string) => boolean {
   const source = pattern
     .replaceAll(/[.+^${}()|[\]\\]/g, '\\$&')
-    .replaceAll('*', '.*')
+    .replaceAll(/\*+/g, '.*')
     .replaceAll('?', '.');
   const expression = new RegExp(`^${source}$`);
   return (name) => expression.test(name);

@@ -51,7 +51,7 @@ export class SshConnection implements Connection {
       if (this.#gone || this.#disposed) return reject(this.#lost(new Error('it is closed')));
       try {
         this.#client.exec(command, (error, channel) => {
-          if (error === undefined) resolve(remoteProcess(channel, this.#client));
+          if (error === undefined) resolve(remoteProcess(channel, this.closed));
           else reject(this.#gone ? this.#lost(error) : this.#noSession(error));
         });
       } catch (error) {
@@ -93,39 +93,56 @@ export class SshConnection implements Connection {
   }
 }
 
-function remoteProcess(channel: ClientChannel, client: Client): RemoteProcess {
+function remoteProcess(channel: ClientChannel, gone: Promise<unknown>): RemoteProcess {
+  let giveUp: () => void = () => {};
+  const killed = new Promise<null>((resolve) => {
+    giveUp = () => resolve(null);
+  });
   const code = new Promise<number | null>((resolve) => {
     channel.once('exit', (status: number | null) => resolve(status));
     channel.once('close', () => resolve(null));
-    client.once('close', () => resolve(null));
+    void Promise.race([gone, killed]).then(() => resolve(null));
   });
   const stdin = channelInput(channel);
   void code.then(() => stdin.destroy());
+  channel.on('error', () => {}); // output that still arrives after kill() has nobody to read it
+  channel.stderr.on('error', () => {});
   return {
     stdin,
     stdout: channel,
     stderr: channel.stderr,
-    exit: exitOf(code, [channel, channel.stderr]),
+    exit: Promise.race([exitOf(code, [channel, channel.stderr]), killed]),
     kill() {
+      // sshd passes signals on except to root's sessions; those see the end of their input and a closed output.
       channel.signal('KILL');
       channel.close();
+      giveUp();
+      if (!channel.readableEnded) channel.push(null);
+      if (!channel.stderr.readableEnded) channel.stderr.push(null);
     },
   };
 }
 
 /** ssh2 never calls back for what is written to a channel that has closed; here such a write fails with EPIPE. */
 function channelInput(channel: ClientChannel): Writable {
+  let pending: ((error?: Error | null) => void) | undefined;
   const stdin = new Writable({
     write(chunk: Buffer, _encoding, done) {
-      channel.write(chunk, (error) => done(error));
+      pending = done;
+      channel.write(chunk, (error) => {
+        pending = undefined;
+        done(error);
+      });
     },
     final(done) {
       channel.end();
       done();
     },
     destroy(error, done) {
-      const unfinished = error === null && !stdin.writableFinished;
-      done(unfinished ? Object.assign(new Error('the process has ended'), { code: 'EPIPE' }) : error);
+      const cause =
+        error ?? (stdin.writableFinished ? null : Object.assign(new Error('the process has ended'), { code: 'EPIPE' }));
+      pending?.(cause);
+      done(cause);
     },
   });
   stdin.on('error', () => {}); // the exit tells why; a listener of the caller's is called all the same

@@ -1,0 +1,100 @@
+import { execFileSync } from 'node:child_process';
+import { setTimeout as delay } from 'node:timers/promises';
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import type { ConnectionSettings, HostKeyPolicy } from '../../../src/transport/contract.ts';
+import { collect, connect, fingerprint } from '../../../src/transport/index.ts';
+import { answering, pinning, Sshd } from './sshd.ts';
+
+let sshd: Sshd;
+let stranger: Sshd;
+beforeAll(async () => {
+  [sshd, stranger] = await Promise.all([Sshd.start(), Sshd.start()]);
+});
+afterAll(() => Promise.all([sshd, stranger].map((each) => each[Symbol.asyncDispose]())));
+beforeEach(() => sshd.knownHosts([]));
+
+const line = (from: Sshd, type?: 'ed25519' | 'ecdsa' | 'rsa') => {
+  const { type: name, base64 } = from.hostKey(type);
+  return `[127.0.0.1]:${sshd.port} ${name} ${base64}`;
+};
+
+describe.each(['ssh', 'openssh'] as const)('%s', (transport) => {
+  async function login(hostKeys: HostKeyPolicy, more: Partial<ConnectionSettings> = {}) {
+    await using connection = await connect('nas', sshd.settings({ transport, ...more }), { hostKeys });
+    expect((await collect(await connection.start(['true']))).code).toBe(0);
+    return connection;
+  }
+
+  test('trusts the key of the lock file', async () => {
+    expect((await login(pinning(sshd.hostKey()))).hostKey).toEqual(sshd.hostKey());
+  });
+
+  test('trusts a key of known_hosts', async () => {
+    sshd.knownHosts([line(sshd)]);
+    await login(answering(false));
+  });
+
+  test('trusts a key of a hashed known_hosts', async () => {
+    sshd.knownHosts([line(sshd)]);
+    execFileSync('ssh-keygen', ['-q', '-H', '-f', sshd.path('known_hosts')], { stdio: 'ignore' });
+    await login(answering(false));
+  });
+
+  test.each(['ecdsa', 'rsa'] as const)('asks for the type that is known: %s', async (type) => {
+    sshd.knownHosts([line(sshd, type)]);
+    await login(answering(false));
+    await login(pinning(sshd.hostKey(type)));
+  });
+
+  test('asks about a key that is not known, and goes on when it is accepted', async () => {
+    const policy = answering(true);
+    const connection = await login(policy);
+    expect(policy.asked).toEqual([{ host: 'nas', fingerprint: fingerprint(sshd.hostKey()) }]);
+    expect(connection.hostKey).toEqual(sshd.hostKey());
+  });
+
+  test('fails when nobody accepts it', async () => {
+    await expect(login(answering(false))).rejects.toMatchObject({
+      code: 'HOST_KEY_UNKNOWN',
+      details: { host: 'nas', found: `ssh-ed25519 ${fingerprint(sshd.hostKey())}` },
+    });
+  });
+
+  test('does not count the time that a person takes', async () => {
+    const slow: HostKeyPolicy = { pinned: () => [], firstContact: () => delay(1500).then(() => true) };
+    await login(slow, { connectTimeoutSeconds: 1 });
+  });
+
+  test('refuses another key than that of known_hosts, and says where it is', async () => {
+    sshd.knownHosts(['# first', line(stranger)]);
+    const policy = answering(true);
+    await expect(login(policy)).rejects.toMatchObject({
+      code: 'HOST_KEY_CHANGED',
+      details: {
+        at: { file: sshd.path('known_hosts'), line: 2 },
+        expected: expect.stringContaining(fingerprint(stranger.hostKey())),
+        found: expect.stringContaining(fingerprint(sshd.hostKey())),
+        hint: expect.stringContaining('ssh-keygen -f'),
+      },
+    });
+    expect(policy.asked).toEqual([]);
+  });
+
+  test('refuses another key than that of the lock file, whatever known_hosts says', async () => {
+    sshd.knownHosts([line(sshd)]);
+    await expect(login(pinning(stranger.hostKey()))).rejects.toMatchObject({
+      code: 'HOST_KEY_CHANGED',
+      details: {
+        expected: `ssh-ed25519 ${fingerprint(stranger.hostKey())} (lock file)`,
+        found: expect.stringContaining(fingerprint(sshd.hostKey())),
+        hint: expect.stringContaining('remove the key of "nas" from the lock file'),
+      },
+    });
+  });
+
+  test('refuses a revoked key', async () => {
+    const { type, base64 } = sshd.hostKey();
+    sshd.knownHosts([`@revoked * ${type} ${base64}`, line(sshd)]);
+    await expect(login(answering(true))).rejects.toMatchObject({ code: 'HOST_KEY_CHANGED' });
+  });
+});
