@@ -21,7 +21,28 @@ export type {
   UserFact,
 } from './remote/facts/contract.ts';
 export { KnownAfterApply } from './remote/facts/contract.ts';
+export { absent } from './resources/absent.ts';
+export { archive } from './resources/archive.ts';
+export { authorizedKeys } from './resources/authorized-keys.ts';
+export { block } from './resources/block.ts';
+export { command } from './resources/command.ts';
 export type { Change, Content, Resource, ResourceOptions, ResourceTree, Step } from './resources/contract.ts';
+export { cron } from './resources/cron.ts';
 export { defineResource } from './resources/define-resource.ts';
+export { directory } from './resources/directory.ts';
+export { download } from './resources/download.ts';
+export { file } from './resources/file.ts';
+export { gitCheckout } from './resources/git-checkout.ts';
+export { group } from './resources/group.ts';
+export { hostname } from './resources/hostname.ts';
+export { line } from './resources/line.ts';
+export { mount } from './resources/mount.ts';
+export { packages } from './resources/package.ts';
+export { symlink } from './resources/symlink.ts';
+export { sysctl } from './resources/sysctl.ts';
+export { timezone } from './resources/timezone.ts';
+export { unit } from './resources/unit.ts';
+export { unitFile } from './resources/unit-file.ts';
+export { user } from './resources/user.ts';
 export { LabError } from './shared/errors.ts';
 export { Secret } from './shared/secret.ts';
