@@ -26,6 +26,13 @@ lab_save() {
   fi
 }
 
+# lab_same SAVED PATH : still the regular file that was saved, so nothing is to be put back: it may be immutable, or on a
+# read-only file system, and that is why the action failed.
+lab_same() {
+  [ -f "$1" ] && [ ! -L "$1" ] && [ -f "$2" ] && [ ! -L "$2" ] &&
+    [ "$(stat -c '%f %u %g %s %Y' "$1")" = "$(stat -c '%f %u %g %s %Y' "$2")" ] && cmp -s "$1" "$2"
+}
+
 # lab_restore N K PATH : puts it back. What was absent is removed; a directory only when it is empty.
 lab_restore() {
   if [ -e "$LAB_DIR/saved.$1.$2.absent" ]; then
@@ -42,7 +49,7 @@ lab_restore() {
       rm -f "$3"
       cp -a "$LAB_DIR/saved.$1.$2" "$3"
     fi
-  else
+  elif ! lab_same "$LAB_DIR/saved.$1.$2" "$3"; then
     lab_temporary=$(dirname "$3")/.lab-$LAB_RUN-restore
     rm -rf "$lab_temporary"
     if [ -d "$3" ] && [ ! -L "$3" ]; then rmdir "$3" || return 1; fi
@@ -92,7 +99,7 @@ lab_symlink() {
   fi
   lab_temporary=$(dirname "$1")/.lab-$LAB_RUN-link
   rm -f "$lab_temporary"
-  ln -s "$2" "$lab_temporary" && mv -f -T "$lab_temporary" "$1"
+  ln -s -- "$2" "$lab_temporary" && mv -f -T "$lab_temporary" "$1"
 }
 
 # lab_remove PATH RECURSIVE
