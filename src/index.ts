@@ -44,5 +44,6 @@ export { timezone } from './resources/timezone.ts';
 export { unit } from './resources/unit.ts';
 export { unitFile } from './resources/unit-file.ts';
 export { user } from './resources/user.ts';
+export { secret } from './secrets/secret.ts';
 export { LabError } from './shared/errors.ts';
 export { Secret } from './shared/secret.ts';

@@ -1,9 +1,12 @@
+import { resolve, resolve } from 'node:path';
 import pLimit from 'p-limit';
 import { findInventory, loadInventory } from '../model/load-inventory.ts';
+import { projectRoot } from '../model/project-root.ts';
 import { selectHosts } from '../model/select-hosts.ts';
 import type { Host, Inventory } from '../model/types.ts';
 import { loadModule } from '../playbook/load-module.ts';
 import { Session } from '../remote/session.ts';
+import { resolveSecret, useSecrets } from '../secrets/secret.ts';
 import { asLabError, type LabError } from '../shared/errors.ts';
 import { connect } from '../transport/index.ts';
 import { hostKeysOf } from './host-keys.ts';
@@ -12,8 +15,9 @@ import { withPasswords } from './run-playbook.ts';
 
 /** The inventory of a command that has no playbook: the file given, or the one of this folder or those above. */
 export async function inventoryOf(file: string | undefined): Promise<{ inventory: Inventory; file: string }> {
-  const path = file ?? (await findInventory(process.cwd()));
-  return { inventory: await loadInventory(path, { importModule: loadModule }), file: path };
+  const path = file !== undefined ? resolve(file) : await findInventory(process.cwd());
+  await useSecrets(projectRoot(resolve(path)));
+  return { inventory: await loadInventory(resolve(path), { importModule: loadModule, resolveSecret }), file: path };
 }
 
 export interface HostOutcome<Value> {

@@ -7,6 +7,8 @@ import type { Renderer } from '../report/renderer.ts';
 import { terminalOf } from '../report/terminal.ts';
 import type { RunEvent, RunMode } from '../runner/events.ts';
 import { type RunOptions, type RunResult, run } from '../runner/run.ts';
+import { findProject } from '../secrets/paths.ts';
+import { openedSecrets, useSecrets } from '../secrets/secret.ts';
 import { LabError } from '../shared/errors.ts';
 import { Secret } from '../shared/secret.ts';
 import { connect } from '../transport/index.ts';
@@ -50,6 +52,7 @@ export async function runPlaybook(name: string, options: PlaybookOptions): Promi
       hosts,
       playsOf,
       connect: ({ name: host, connection }) => connect(host, connection, { hostKeys: keys }),
+      secrets: openedSecrets(),
       onEvent: (event) => {
         renderer.handle(event);
         options.watch?.(event);
@@ -70,10 +73,20 @@ export async function runPlaybook(name: string, options: PlaybookOptions): Promi
 
 /** A type error is told before anything else, as the compiler sees more of it than a failing import does. */
 async function load(name: string, folder: string, typeCheck: boolean) {
+  await useSecrets(projectOf(folder));
   const loading = loadPlaybook(name, folder);
   loading.catch(() => {}); // awaited below
   if (typeCheck) await checkTypes(name, folder);
   return loading;
+}
+
+/** A playbook can hold its inventory itself; then the project is the folder it is run in. */
+function projectOf(folder: string): string {
+  try {
+    return findProject(folder);
+  } catch {
+    return folder;
+  }
 }
 
 function limitOf(limit: readonly string[], folder: string): readonly string[] {

@@ -4,7 +4,7 @@ import type { SystemFact } from '../remote/facts/contract.ts';
 import { FactLoader } from '../remote/facts/loader.ts';
 import { Session } from '../remote/session.ts';
 import { asLabError, LabError } from '../shared/errors.ts';
-import { Redactor } from '../shared/secret.ts';
+import { Redactor, type Secret } from '../shared/secret.ts';
 import type { Connection } from '../transport/contract.ts';
 import { Applier, type StageEnd } from './apply/apply-stage.ts';
 import { type Action, compileStage } from './apply/compile.ts';
@@ -25,6 +25,7 @@ export interface HostRun {
   readonly host: Host;
   readonly plays: readonly Play[];
   readonly select: DeclareOptions;
+  readonly secrets: readonly Secret[];
   /** What a role may know of the host before it is read; undefined at first contact. */
   readonly remembered: SystemFact | undefined;
   /** Declared with the remembered facts, before any connection; undefined when a role needed facts that were not known. */
@@ -91,6 +92,7 @@ class HostWorker {
 
   constructor(task: HostRun) {
     this.#task = task;
+    for (const secret of [...task.secrets, ...secretsIn(task.host)]) this.redactor.add(secret);
   }
 
   async work(connection: Connection): Promise<HostStatus> {

@@ -4,6 +4,7 @@ import type { Host } from '../model/types.ts';
 import type { Play, Playbook } from '../playbook/contract.ts';
 import type { SystemFact } from '../remote/facts/contract.ts';
 import { type ExitCode, exitCodes } from '../shared/errors.ts';
+import type { Secret } from '../shared/secret.ts';
 import type { Connection } from '../transport/contract.ts';
 import type { RunEvent, RunMode } from './events.ts';
 import { type Declared, type DeclareOptions, declareHost, paramsOf } from './plan/declare.ts';
@@ -25,6 +26,8 @@ export interface RunOptions extends DeclareOptions {
   /** Stop after more hosts than this have failed. */
   readonly maxFail?: number | undefined;
   readonly connect: (host: Host) => Promise<Connection>;
+  /** Opened secrets beyond those in resources, never to be shown. */
+  readonly secrets?: readonly Secret[] | undefined;
   readonly onEvent: (event: RunEvent) => void;
   readonly stop: AbortSignal;
   /** Sees every host's first plan, and the facts it stands on, before that host is changed. */
@@ -136,6 +139,7 @@ async function runOrSkip(
     mode,
     playbook,
     select: options,
+    secrets: options.secrets ?? [],
     connect: () => connect(task.host),
     emit,
     stop,

@@ -125,5 +125,5 @@ function select(all: readonly Declared[], { tags, skipTags, startAt }: DeclareOp
 export function secretsIn(value: unknown): Secret[] {
   if (value instanceof Secret) return [value];
   if (value === null || typeof value !== 'object' || value instanceof Uint8Array) return [];
-  return Object.values(value).flatMap(secretsIn);
+  return [...(value instanceof Map ? value.values() : Object.values(value))].flatMap(secretsIn);
 }
