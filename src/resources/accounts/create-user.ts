@@ -88,7 +88,8 @@ function predictions(props: UserProps, current: CurrentUser, makesHome: boolean)
     home: props.home ?? usualHome(props.name),
     shell: props.shell ?? '/bin/sh',
     groups: [...new Set([...groups, primary])].sort(),
-    passwordHash: wantedHash(props.passwordHash, props.locked, '!') ?? '!',
+    // Nothing that comes later needs the hash, and a prediction may be written down.
+    passwordHash: null,
   };
   const home: FileFact = {
     ...current.home,

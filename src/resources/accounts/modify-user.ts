@@ -9,7 +9,8 @@ import { riskOfGroups } from './privilege.ts';
 export function modifyUser(props: UserProps, user: UserFact, current: CurrentUser): readonly Change[] {
   const { name } = props;
   const changes: Change[] = [];
-  let predicted = user;
+  // Nothing that comes later needs the hash, and a prediction may be written down.
+  let predicted: UserFact = { ...user, passwordHash: null };
   const add = (change: Omit<Change, 'predicts'>, makes: Partial<UserFact>): void => {
     predicted = { ...predicted, ...makes };
     const risk = user.uid === 0 ? 'privilege' : (change.risk ?? riskOfGroups(user.groups));
@@ -62,7 +63,7 @@ export function modifyUser(props: UserProps, user: UserFact, current: CurrentUse
         apply: [passwordStep(name, hash)],
         revert: [passwordStep(name, user.passwordHash ?? '!')],
       },
-      { passwordHash: hash },
+      {},
     );
   }
   return changes;
