@@ -7,6 +7,7 @@ export function jsonRenderer({ stream }: Pick<RendererOptions, 'stream'>): Rende
   const writer = new LineWriter(stream);
   return {
     handle: (event) => writer.line(eventLine(event)),
+    announce: (text) => void process.stderr.write(`${text}\n`),
     suspend: async () => () => {},
     close: () => writer.flushed(),
   };

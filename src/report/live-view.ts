@@ -25,6 +25,8 @@ export class LiveView {
   readonly #paint: Paint;
   #starting: Promise<void> | undefined;
   #stop: (() => void) | undefined;
+  #announcement = '';
+  #shown = false;
 
   constructor(state: RunState, options: RendererOptions, paint: Paint) {
     this.#state = state;
@@ -40,6 +42,12 @@ export class LiveView {
     this.#starting = this.#show(stopped);
   }
 
+  /** A line under the tree, which would hide what is written to stderr until its end. */
+  announce(text: string): void {
+    this.#announcement = text;
+    if (!this.#shown) process.stderr.write(`${text}\n`);
+  }
+
   /** Takes the display away and gives the terminal back. */
   async stop(): Promise<void> {
     this.#stop?.();
@@ -51,7 +59,9 @@ export class LiveView {
     const waited = new Promise<'waited'>((resolve) => setTimeout(resolve, delayMilliseconds, 'waited').unref());
     if ((await Promise.race([stopped, waited])) !== 'waited') return;
     const listr = await import('listr2');
+    this.#shown = true;
     await this.#tree(listr, stopped).run();
+    this.#shown = false;
   }
 
   #tree(listr: typeof import('listr2'), stopped: Promise<void>): { run(): Promise<unknown> } {
@@ -62,7 +72,7 @@ export class LiveView {
       static override nonTTY = true;
     }
     // The default renderer hides whatever fails; here nothing fails, since a host's outcome is part of its title.
-    return new listr.Listr<unknown, typeof Tree, 'silent'>(this.#tasks(stopped), {
+    return new listr.Listr<unknown, typeof Tree, 'silent'>([...this.#tasks(stopped), this.#footer(stopped)], {
       concurrent: true,
       exitOnError: false,
       collectErrors: 'minimal',
@@ -84,7 +94,7 @@ export class LiveView {
   #tasks(stopped: Promise<void>): Task[] {
     const hosts = [...this.#state.hosts.values()];
     const width = Math.max(0, ...hosts.map(({ name }) => columnsOf(visibleLine(name))));
-    const rows = Math.max(3, (this.#options.rows ?? 24) - 3);
+    const rows = Math.max(3, (this.#options.rows ?? 24) - 4);
     if (hosts.length <= rows) {
       const lines = Math.min(tailLines, Math.floor((rows - hosts.length) / hosts.length));
       return hosts.map((host) => {
@@ -101,6 +111,15 @@ export class LiveView {
       }),
     );
     return [...slots, this.#task(stopped, () => this.#summary(hosts, Math.max(0, busy().length - slots.length)))];
+  }
+
+  #footer(stopped: Promise<void>): Task {
+    const allOver = () => [...this.#state.hosts.values()].every(({ phase }) => phase === 'finished');
+    return this.#task(stopped, () => this.#announced, allOver);
+  }
+
+  get #announced(): string {
+    return this.#announcement === '' ? '' : this.#paint('yellow', this.#announcement);
   }
 
   #task(stopped: Promise<void>, title: () => string, isOver = () => false): Task {

@@ -23,6 +23,7 @@ export function plainRenderer(options: RendererOptions): Renderer {
   const renderer = new PlainRenderer(options);
   return {
     handle: (event) => renderer.handle(event),
+    announce: (text) => void process.stderr.write(`${text}\n`),
     suspend: async () => () => {},
     close: () => renderer.close(),
   };

@@ -22,6 +22,7 @@ export function prettyRenderer(options: RendererOptions): Renderer {
       state.handle(event);
       if (event.event === 'run-started') live.start();
     },
+    announce: (text) => live.announce(text),
     async suspend() {
       await live.stop();
       return () => live.start();

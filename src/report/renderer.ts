@@ -5,6 +5,11 @@ import type { RunEvent } from '../runner/events.ts';
 export interface Renderer {
   handle(event: RunEvent): void;
   /**
+   * Tells the person at once of something that is no event, such as that Ctrl-C was heard: under the live display while
+   * there is one, on stderr otherwise.
+   */
+  announce(text: string): void;
+  /**
    * Takes the live display away so that something else (a question to the user) can have the terminal; the returned
    * function brings it back.
    */

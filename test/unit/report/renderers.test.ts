@@ -139,6 +139,9 @@ describe('pretty', () => {
     const live = stripVTControlCharacters(stream.text);
     expect(live).toMatch(/node1 {3}step 1\/2 {2}package:chrony/);
     expect(live).toMatch(/✔ ok {2}6 ok/);
+    renderer.announce('stopping after this step');
+    await sleep(250);
+    expect(stripVTControlCharacters(stream.text)).toContain('stopping after this step');
     const resume = await renderer.suspend();
     const before = stream.text.length;
     await sleep(300);
