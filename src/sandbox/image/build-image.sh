@@ -48,7 +48,7 @@ rootfs() {
 	"$here/apt-sources.sh" >"$work/sources.list"
 
 	set -- --mode=root --variant=apt --format=tar --quiet --include="$packages" --dpkgopt=force-unsafe-io \
-		--aptopt='Acquire::Retries "3"' \
+		--aptopt='Acquire::Retries "3"' --aptopt='Acquire::Languages "none"' \
 		--dpkgopt=path-exclude=/usr/share/man/* --dpkgopt=path-exclude=/usr/share/locale/* \
 		--dpkgopt=path-exclude=/usr/share/doc/* --dpkgopt=path-include=/usr/share/doc/*/copyright
 	apt_proxy=$(proxy)

@@ -14,6 +14,8 @@ done
 
 # systemd makes control groups of its own. Where there is only version 2, Docker mounts it read-only, and this container's
 # part of it is its own to change (it has a control group namespace).
-if [ "$(stat -f -c %T /sys/fs/cgroup)" = cgroup2fs ]; then mount -o remount,rw /sys/fs/cgroup; fi
+if [ "$(stat -f -c %T /sys/fs/cgroup)" = cgroup2fs ]; then
+	mount -o remount,bind,rw /sys/fs/cgroup || mount -o remount,rw /sys/fs/cgroup
+fi
 
 exec /sbin/init "$@"
