@@ -33,7 +33,10 @@ async function describeCommands(): Promise<RootCommand> {
     import('@bomb.sh/tab'),
     import('@bomb.sh/tab/commander'),
   ]);
-  const all = new Command('lab').option('--debug', 'show the stack of an unexpected error').option('-V, --version');
+  const all = new Command('lab')
+    .enablePositionalOptions()
+    .option('--debug', 'show the stack of an unexpected error')
+    .option('-V, --version');
   for (const [name, load] of Object.entries(commands)) {
     if (name !== 'complete') (await load()).register(all);
   }

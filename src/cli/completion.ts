@@ -1,13 +1,11 @@
-import { type Command, Option } from 'commander';
-import { LabError } from '../shared/errors.ts';
-import { suggestion } from '../shared/suggest.ts';
+import { Argument, type Command, Option } from 'commander';
 
 const shells = ['bash', 'zsh', 'fish'];
 
 export function register(program: Command): void {
   program
     .command('completion')
-    .argument('<shell>', shells.join(', '))
+    .addArgument(new Argument('<shell>', 'the shell that you use').choices(shells))
     .description('print a script that lets your shell complete commands, options, playbooks and hosts')
     .addOption(new Option('--command <name>', 'name that you call lab by').default('lab'))
     .addHelpText(
@@ -22,13 +20,6 @@ Examples:
   lab completion fish > ~/.config/fish/completions/lab.fish        once`,
     )
     .action(async (shell: string, { command }: { command: string }) => {
-      if (!shells.includes(shell)) {
-        throw new LabError('USAGE', `there is no completion for "${shell}"`, {
-          expected: shells.join(', '),
-          found: shell,
-          hint: suggestion(shell, shells),
-        });
-      }
       const { script } = await import('@bomb.sh/tab');
       script(shell, command, command);
     });

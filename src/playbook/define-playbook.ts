@@ -99,7 +99,7 @@ function checkPlay(checker: Checker, play: unknown, index: number, inventory: In
     name: String(given.name),
     hosts: hosts as string[],
     roles: checker.list(given.roles ?? [], 'roles', path).flatMap((role, position) => {
-      if (isRole(role)) return [{ kind: 'role', role: role.definition, params: {}, at }];
+      if (isRole(role)) return [{ kind: 'role', role: role.definition as RoleUse['role'], params: {}, at }];
       if ((role as RoleUse | null)?.kind === 'role') return [role as RoleUse];
       checker.wrong('this is no role', [...path, 'roles', position], 'a role made by defineRole', role);
       return [];

@@ -3,7 +3,7 @@ import { callSite } from '../shared/call-site.ts';
 import { LabError, type SourceLocation } from '../shared/errors.ts';
 import { problemsOf } from '../shared/schema-problems.ts';
 import { suggestion } from '../shared/suggest.ts';
-import type { Role, RoleDefinition, RoleUse } from './contract.ts';
+import type { AnySchema, Role, RoleDefinition, RoleUse } from './contract.ts';
 
 const definedRoles = new WeakSet<object>();
 const roleName = /^[a-z][a-z0-9-]*$/;
@@ -11,7 +11,7 @@ const roleName = /^[a-z][a-z0-9-]*$/;
 type NoParams = z.ZodObject<Record<never, never>>;
 
 /** A role's definition; `params` may be left out by a role that has none. */
-export type RoleInput<Name extends string, Schema extends z.ZodType> = Omit<RoleDefinition<Name, Schema>, 'params'> & {
+export type RoleInput<Name extends string, Schema extends AnySchema> = Omit<RoleDefinition<Name, Schema>, 'params'> & {
   readonly params?: Schema;
 };
 
@@ -30,16 +30,17 @@ export type RoleInput<Name extends string, Schema extends z.ZodType> = Omit<Role
  *   resources: ({ params }) => [file({ path: '/etc/motd', content: `${params.text}\n` })],
  * });
  */
-export function defineRole<const Name extends string, Schema extends z.ZodType = NoParams>(
+export function defineRole<const Name extends string, Schema extends AnySchema = NoParams>(
   input: RoleInput<Name, Schema>,
 ): Role<Name, Schema> {
   checkDefinition(input, callSite(defineRole));
-  const params = strictly(input.params ?? z.object({})) as Schema;
+  const params = strictly(input.params ?? z.object({})) as unknown as Schema;
   const definition: RoleDefinition<Name, Schema> = { ...input, params };
+  const untyped = definition as unknown as RoleUse['role'];
   const use = (given: Partial<z.input<Schema>> = {}): RoleUse => {
     const at = callSite(use);
-    checkGiven(definition, given, at);
-    return { kind: 'role', role: definition as RoleUse['role'], params: given as RoleUse['params'], at };
+    checkGiven(untyped, given, at);
+    return { kind: 'role', role: untyped, params: given as RoleUse['params'], at };
   };
   const role = Object.assign(use, { roleName: definition.name, definition });
   definedRoles.add(role);
@@ -51,7 +52,7 @@ export function isRole(value: unknown): value is Role {
   return typeof value === 'function' && definedRoles.has(value);
 }
 
-function checkDefinition(input: RoleInput<string, z.ZodType>, at: SourceLocation | undefined): void {
+function checkDefinition(input: RoleInput<string, AnySchema>, at: SourceLocation | undefined): void {
   const complain = (message: string, expected: string, found: unknown): void => {
     throw new LabError('PLAYBOOK_INVALID', `defineRole: ${message}`, { at, expected, found: describe(found) });
   };
@@ -72,7 +73,7 @@ function checkDefinition(input: RoleInput<string, z.ZodType>, at: SourceLocation
 }
 
 /** An object schema refuses keys that it does not know, so that a mistyped parameter is not silently ignored. */
-function strictly(schema: z.ZodType): z.ZodType {
+function strictly(schema: AnySchema): AnySchema {
   return schema instanceof z.ZodObject && schema.def.catchall === undefined ? schema.strict() : schema;
 }
 

@@ -5,7 +5,7 @@ import { LabError, type SourceLocation } from '../shared/errors.ts';
 import { problemsOf } from '../shared/schema-problems.ts';
 import type { Change, Resource, ResourceOptions, ResourceType, TriggerAction } from './contract.ts';
 
-export interface ResourceDefinition<Schema extends z.ZodType, Current> {
+export interface ResourceDefinition<Schema extends z.core.$ZodType, Current> {
   readonly type: string;
   readonly props: Schema;
   /** Completes checked props with what only the place of the declaration tells, e.g. a path relative to its file. */
@@ -21,7 +21,7 @@ export interface ResourceDefinition<Schema extends z.ZodType, Current> {
   ): readonly Change[];
 }
 
-export type ResourceFactory<Schema extends z.ZodType> = ((
+export type ResourceFactory<Schema extends z.core.$ZodType> = ((
   props: z.input<Schema>,
   options?: ResourceOptions,
 ) => Resource<z.output<Schema>>) & { readonly resourceType: ResourceType<z.output<Schema>, unknown> };
@@ -44,13 +44,13 @@ export type ResourceFactory<Schema extends z.ZodType> = ((
  * });
  * motd({ text: 'hello\n' });
  */
-export function defineResource<Schema extends z.ZodType, Current>(
+export function defineResource<Schema extends z.core.$ZodType, Current>(
   definition: ResourceDefinition<Schema, Current>,
 ): ResourceFactory<Schema> {
   const resourceType = definition as unknown as ResourceType<z.output<Schema>, unknown>;
   const declare = (input: z.input<Schema>, options: ResourceOptions = {}): Resource<z.output<Schema>> => {
     const at = callSite(declare);
-    const parsed = definition.props.safeParse(input);
+    const parsed = resourceType.props.safeParse(input);
     if (!parsed.success) {
       const [first, ...others] = problemsOf(parsed.error, input).map(
         (problem) =>
