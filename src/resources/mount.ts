@@ -1,8 +1,8 @@
 import { z } from 'zod';
 import type { FileFact } from '../remote/facts/contract.ts';
-import { LabError } from '../shared/errors.ts';
 import type { Change } from './contract.ts';
 import { defineResource } from './define-resource.ts';
+import { absentFile } from './shared/absent-file.ts';
 import {
   type CurrentText,
   diffEditedFile,
@@ -13,6 +13,7 @@ import {
 import { escapeField, fieldsOf, mountPoints, type TableEntry } from './shared/mount-table.ts';
 import { pathBelowRoot, plainText } from './shared/schemas.ts';
 import { runScript } from './shared/script.ts';
+import { readParent, refuseKind, requireParent } from './shared/surroundings.ts';
 import { insertLines, joinLines, type Line, lineEnd, parseLines } from './shared/text-lines.ts';
 
 const table: EditedFile = {
@@ -25,7 +26,7 @@ const field = plainText.min(1).refine((text) => !/[\r\n\0]/.test(text) && !text.
 
 const props = z
   .strictObject({
-    /** Where; the directory must exist or be declared before. */
+    /** Where; a missing directory is made, in one that exists. */
     path: pathBelowRoot,
     /** `mounted`: listed in `/etc/fstab` and mounted. `listed`: only listed. `absent`: neither. */
     state: z.enum(['mounted', 'listed', 'absent']).default('mounted'),
@@ -54,6 +55,8 @@ interface Current {
   /** Bytes of `/proc/self/mounts`. */
   readonly mounts: Uint8Array;
   readonly directory: FileFact;
+  /** Asked only when the directory is absent. */
+  readonly parent: FileFact | null;
 }
 
 /**
@@ -75,7 +78,8 @@ export const mount = defineResource({
       host.content(mounts),
       host.file(path, { packagesMayCreate: true }),
     ]);
-    return { table: text, mounts: mounted ?? Buffer.alloc(0), directory };
+    const parent = directory.kind === 'absent' ? await readParent(host, path) : null;
+    return { table: text, mounts: mounted ?? Buffer.alloc(0), directory, parent };
   },
   diff(props, current): readonly Change[] {
     const { path, state } = props;
@@ -85,19 +89,30 @@ export const mount = defineResource({
     const changes = tableChanges(props, current);
     if (state === 'listed') return changes;
     if (state === 'absent') return mounted ? [unmount(props, current, listed), ...changes] : changes;
-    if (current.directory.kind !== 'directory') {
-      throw new LabError('PLAN_IMPOSSIBLE', `${path} is no directory to mount on`, {
-        expected: 'a directory',
-        found: current.directory.kind === 'absent' ? 'nothing' : `a ${current.directory.kind}`,
-        hint: `declare directory({ path: '${path}' }) before it`,
-      });
+    const { directory, parent } = current;
+    if (directory.kind === 'absent') {
+      requireParent(path, parent);
+      return [mountPoint(path), ...changes, mountNew(props, current)];
     }
+    if (directory.kind !== 'directory') refuseKind(directory, 'a directory to mount on', 'declare another path');
     if (!mounted) return [...changes, mountNew(props, current)];
     if (changes.length === 0 || listed === null) return changes;
     const same = listed.source === props.source && listed.type === props.type;
     return [...changes, same ? remount(props, listed) : exchange(props, listed)];
   },
 });
+
+/** Made by the mount itself: declared as a directory, its mode would be read from what is mounted over it. */
+function mountPoint(path: string): Change {
+  return {
+    attribute: 'directory',
+    before: null,
+    after: 'directory',
+    apply: [{ do: 'directory', path, mode: '0755', owner: 'root', group: 'root' }],
+    revert: [{ do: 'restore', path }],
+    predicts: [{ fact: 'file', value: { ...absentFile(path), kind: 'directory', mode: '0755', links: 2 } }],
+  };
+}
 
 function entryOf({ table }: Current, path: string): TableEntry | null {
   return (

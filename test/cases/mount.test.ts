@@ -76,8 +76,14 @@ describe('changes', () => {
   });
 });
 
-test('a directory that is missing', async () => {
-  await expect(changesOf(mount({ ...disk, path: '/srv/none' }), host(''))).rejects.toThrow(/no directory to mount on/);
+test('a directory that is missing is made, in one that exists', async () => {
+  const changes = await changesOf(mount({ ...disk, path: '/srv/none' }), host(''));
+  expect(changes.map(({ attribute }) => attribute)).toEqual(['directory', 'content', 'mounted']);
+  expect(changes[0]?.revert).toEqual([{ do: 'restore', path: '/srv/none' }]);
+  await expect(changesOf(mount({ ...disk, path: '/srv/none/x' }), host(''))).rejects.toThrow(
+    /\/srv\/none does not exist/,
+  );
+  await expect(changesOf(mount({ ...disk, path: '/etc/fstab' }), host(''))).rejects.toThrow(/is a file/);
 });
 
 test.each([
