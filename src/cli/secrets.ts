@@ -1,7 +1,7 @@
 import { hostname, userInfo } from 'node:os';
 import type { Command } from 'commander';
-import type { IdentityOptions } from '../secrets/identity.ts';
 import { formatError, LabError } from '../shared/errors.ts';
+import { identityOptions } from './identity-options.ts';
 
 /** `lab secrets …`: the encrypted file of a project. Values come by stdin or a hidden prompt, never by arguments. */
 export function register(program: Command): void {
@@ -138,16 +138,6 @@ async function projectRoot(): Promise<string> {
   const { findProject } = await import('../secrets/paths.ts');
   return findProject(process.cwd());
 }
-
-/** Asks for the passphrase of a protected identity, when there is somebody to ask. */
-export const identityOptions: IdentityOptions = process.stdin.isTTY
-  ? {
-      askPassphrase: async (file) => {
-        const { password } = await import('@inquirer/prompts');
-        return password({ message: `Passphrase of ${file}`, mask: false }, { output: process.stderr });
-      },
-    }
-  : {};
 
 /** For the person; stdout is for values. */
 function say(text: string): void {
