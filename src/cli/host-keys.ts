@@ -1,5 +1,7 @@
 import { hostKeyPolicy, LockFile, lockFilePath } from '../model/lock-file.ts';
+import { projectRoot } from '../model/project-root.ts';
 import type { Inventory } from '../model/types.ts';
+import { sandboxHostKeys } from '../sandbox/state-folder.ts';
 import type { HostKeyPolicy } from '../transport/contract.ts';
 
 export interface FirstContact {
@@ -20,7 +22,7 @@ export async function hostKeysOf(
 ): Promise<HostKeyPolicy> {
   const lock = await LockFile.read(lockFilePath(inventory.source?.file ?? file));
   let turn: Promise<unknown> = Promise.resolve();
-  return hostKeyPolicy(lock, (host, key, fingerprint) => {
+  const policy = hostKeyPolicy(lock, (host, key, fingerprint) => {
     if (accept) {
       process.stderr.write(`${host}: pinned ${key.type} ${fingerprint}\n`);
       return Promise.resolve(true);
@@ -30,6 +32,10 @@ export async function hostKeysOf(
     turn = asked.catch(() => {});
     return asked;
   });
+  // The sandbox's hosts are made anew with new keys, which it knows without asking: they are no business of the lock file.
+  const ofSandbox = sandboxHostKeys(projectRoot(inventory.source?.file ?? file));
+  const sandboxKeys = (host: string) => ofSandbox.get(inventory.hosts.get(host)?.connection.address ?? '');
+  return { ...policy, pinned: (host) => sandboxKeys(host) ?? policy.pinned(host) };
 }
 
 async function ask(

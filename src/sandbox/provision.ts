@@ -3,7 +3,7 @@ import { LabError } from '../shared/errors.ts';
 import { quote } from '../shared/quote.ts';
 import type { HostKey } from '../transport/contract.ts';
 import { docker } from './docker.ts';
-import { parsePublicKeys } from './keys.ts';
+import { parsePublicKeys } from './host-key-lines.ts';
 import type { SandboxContainer } from './topology.ts';
 
 /**

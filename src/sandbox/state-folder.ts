@@ -1,7 +1,7 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { HostKey } from '../transport/contract.ts';
-import { knownHostsLines } from './keys.ts';
+import { knownHostsLines } from './host-key-lines.ts';
 import { defaultSandboxName, type SandboxContainer } from './topology.ts';
 
 /**
@@ -13,10 +13,11 @@ export function sandboxFolder(projectFolder: string, sandbox: string = defaultSa
 }
 
 /**
- * Host name → the host keys of its container, as read past SSH, through the engine. Empty when no sandbox is up.
+ * Address → the host keys of the container that has it, as read past SSH, through the engine. Empty when no sandbox is
+ * up. By address, so that they are never taken for those of a real host with the same name elsewhere.
  *
  * @example
- * const pinned = sandboxHostKeys(projectRoot(inventoryFile)).get('nas') ?? [];
+ * const keys = sandboxHostKeys(projectRoot(inventoryFile)).get(host.connection.address);
  */
 export function sandboxHostKeys(
   projectFolder: string,
@@ -27,9 +28,8 @@ export function sandboxHostKeys(
   if (!existsSync(file)) return keys;
   for (const line of readFileSync(file, 'utf8').split('\n')) {
     const [names, type, base64] = line.split(' ');
-    const host = names?.split(',').at(-1);
-    if (host === undefined || type === undefined || base64 === undefined) continue;
-    keys.set(host, [...(keys.get(host) ?? []), { type, base64 }]);
+    if (names === undefined || type === undefined || base64 === undefined) continue;
+    for (const name of names.split(',')) keys.set(name, [...(keys.get(name) ?? []), { type, base64 }]);
   }
   return keys;
 }
@@ -40,13 +40,12 @@ export function writeSshFiles(
   identityFile: string,
   hosts: readonly { readonly machine: SandboxContainer; readonly keys: readonly HostKey[] }[],
 ): void {
-  const knownHosts = hosts.map(({ machine, keys }) => knownHostsLines([...addressesOf(machine), machine.name], keys));
+  const knownHosts = hosts.map(({ machine, keys }) => knownHostsLines(addressesOf(machine), keys));
   writeFileSync(join(folder, 'known_hosts'), knownHosts.join(''));
   const config = hosts.map(({ machine }) =>
     [
       `Host ${machine.name} ${machine.container}`,
       `  HostName ${addressesOf(machine)[0]}`,
-      `  HostKeyAlias ${machine.name}`,
       `  User ${machine.user}`,
       `  IdentityFile "${identityFile}"`,
       '  IdentitiesOnly yes',

@@ -4,7 +4,7 @@ import { LabError } from '../shared/errors.ts';
 import { containerRecipe, networkRecipe, type Recipe } from './commands.ts';
 import { docker } from './docker.ts';
 import { ensureImage } from './images.ts';
-import { ensureKeyPair } from './keys.ts';
+import { ensureKeyPair } from './key-pair.ts';
 import { type Present, presentContainers, presentNetworks } from './present.ts';
 import { provisionHost } from './provision.ts';
 import { requireDocker, requireKernel } from './requirements.ts';
