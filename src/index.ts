@@ -39,6 +39,7 @@ export { line } from './resources/line.ts';
 export { mount } from './resources/mount.ts';
 export { packages } from './resources/package.ts';
 export { symlink } from './resources/symlink.ts';
+export { secretText } from './resources/shared/secret-text.ts';
 export { sysctl } from './resources/sysctl.ts';
 export { timezone } from './resources/timezone.ts';
 export { unit } from './resources/unit.ts';
