@@ -10,12 +10,29 @@ export PATH LAB_RUN
 umask 077
 printf '%s\n' "$$" >"$LAB_STATE/runs/$LAB_RUN/pid"
 
+# LAB_N comes from the controller's shell.
+# shellcheck disable=SC2153
 lab_mark() { printf '\n%s %s\n' "$LAB_N" "$*"; }
-lab_journal() { printf '%s\n' "$*" >>"$LAB_DIR/journal"; }
+# A full disk must not make the journal forget what was done: the reserve goes first.
+lab_journal() {
+  printf '%s\n' "$*" >>"$LAB_DIR/journal" && return 0
+  rm -f "$LAB_DIR/reserve"
+  printf '%s\n' "$*" >>"$LAB_DIR/journal"
+}
 lab_sync() { sync "$@" 2>/dev/null || sync; }
 
 # lab_step N K : the controller knows from it which step of an action failed.
 lab_step() { lab_mark s "$1" "$2"; }
+
+# lab_move FROM TO : a rename; a link to a directory at TO is replaced, never followed. busybox refuses that one: there the
+# link goes first.
+lab_move() {
+  if [ -L "$2" ] && [ -d "$2" ]; then
+    mv -f -T "$1" "$2" 2>/dev/null || { rm -f "$2" && mv -f -T "$1" "$2"; }
+  else
+    mv -f -T "$1" "$2"
+  fi
+}
 
 # lab_save N K PATH : keeps what is at PATH, to the last detail that cp knows, before action N touches it.
 lab_save() {
@@ -41,6 +58,9 @@ lab_restore() {
     else
       rm -f "$3"
     fi
+  elif [ ! -e "$LAB_DIR/saved.$1.$2" ] && [ ! -L "$LAB_DIR/saved.$1.$2" ]; then
+    echo "nothing was kept of $3"
+    return 1
   elif [ -d "$LAB_DIR/saved.$1.$2" ] && [ ! -L "$LAB_DIR/saved.$1.$2" ]; then
     if [ -d "$3" ] && [ ! -L "$3" ]; then
       # Only the folder itself changed (mode, owner): its entries have pre-images of their own.
@@ -50,10 +70,10 @@ lab_restore() {
       cp -a "$LAB_DIR/saved.$1.$2" "$3"
     fi
   elif ! lab_same "$LAB_DIR/saved.$1.$2" "$3"; then
-    lab_temporary=$(dirname "$3")/.lab-$LAB_RUN-restore
+    lab_temporary=${3%/*}/.lab-$LAB_RUN-restore
     rm -rf "$lab_temporary"
     if [ -d "$3" ] && [ ! -L "$3" ]; then rmdir "$3" || return 1; fi
-    cp -a "$LAB_DIR/saved.$1.$2" "$lab_temporary" && mv -f "$lab_temporary" "$3"
+    cp -a "$LAB_DIR/saved.$1.$2" "$lab_temporary" && lab_move "$lab_temporary" "$3"
   fi
 }
 
@@ -71,7 +91,7 @@ lab_write() {
     return 1
   fi
   if rm -f "$lab_temporary" && cp "$lab_blob" "$lab_temporary" && chown "$lab_owner" "$lab_temporary" &&
-    chmod "$lab_mode" "$lab_temporary" && lab_valid "$@" && lab_sync "$lab_temporary" && mv -f "$lab_temporary" "$lab_path"; then
+    chmod "$lab_mode" "$lab_temporary" && lab_valid "$@" && lab_sync "$lab_temporary" && lab_move "$lab_temporary" "$lab_path"; then
     return 0
   fi
   rm -f "$lab_temporary"
@@ -97,9 +117,9 @@ lab_symlink() {
     echo "$1 is a directory"
     return 1
   fi
-  lab_temporary=$(dirname "$1")/.lab-$LAB_RUN-link
+  lab_temporary=${1%/*}/.lab-$LAB_RUN-link
   rm -f "$lab_temporary"
-  ln -s -- "$2" "$lab_temporary" && mv -f -T "$lab_temporary" "$1"
+  ln -s -- "$2" "$lab_temporary" && lab_move "$lab_temporary" "$1"
 }
 
 # lab_remove PATH RECURSIVE
@@ -132,7 +152,7 @@ lab_action() {
   LAB_ACTION_DIR=$LAB_DIR/action.$1
   export LAB_ACTION_DIR
   # The journal says what is about to happen, and holds what is needed to undo it, before it happens.
-  if ! mkdir -p "$LAB_ACTION_DIR" || ! "save_$1" || ! lab_journal "begin $1" || ! lab_sync "$LAB_DIR/journal"; then
+  if ! mkdir -p "$LAB_ACTION_DIR" || ! "save_$1" || ! lab_journal "begin $1" || ! lab_sync "$LAB_DIR/journal" "$LAB_DIR"; then
     echo "the journal cannot be written: nothing was changed"
     return 97
   fi
@@ -182,10 +202,13 @@ lab_apply_all() {
   lab_mark end "$lab_end"
 }
 
+lab_journaled() { grep -q -x "$1" "$LAB_DIR/journal"; }
+
+# Everything that was begun, also what a reboot cut short; what failed was taken back when it failed.
 lab_revert_all() {
   lab_n=$1
   while [ "$lab_n" -gt 0 ]; do
-    if grep -q -x "done $lab_n" "$LAB_DIR/journal" && ! grep -q -x "reverted $lab_n" "$LAB_DIR/journal"; then
+    if lab_journaled "begin $lab_n" && ! lab_journaled "failed $lab_n [0-9]*" && ! lab_journaled "reverted $lab_n"; then
       LAB_ACTION_DIR=$LAB_DIR/action.$lab_n
       export LAB_ACTION_DIR
       lab_mark a "$lab_n"

@@ -52,9 +52,15 @@ lab_break_stale_lock() {
     lab_alive "$lab_held_pid" && return 1
     lab_alive "$(lab_line_of "$LAB_STATE/runs/$lab_held_run/pid" 2>/dev/null)" && return 1
   fi
+  # Of several that find it stale only one moves it away; who moved a new lock instead puts it back.
+  lab_moved=$LAB_STATE/runs/$LAB_RUN/stale
+  mv "$LAB_STATE/lock" "$lab_moved" 2>/dev/null || return 1
+  if ! grep -q -x "run=$lab_held_run" "$lab_moved"; then
+    ln "$lab_moved" "$LAB_STATE/lock"
+    return 1
+  fi
+  ln "$LAB_STATE/runs/$LAB_RUN/owner" "$LAB_STATE/lock" 2>/dev/null || return 1
   printf 'stale=%s\n' "$lab_held_run"
-  rm -f "$LAB_STATE/lock"
-  ln "$LAB_STATE/runs/$LAB_RUN/owner" "$LAB_STATE/lock" 2>/dev/null
 }
 
 # lab_stage NUMBER : makes the folder that the uploads go into.
@@ -92,16 +98,27 @@ lab_start() {
   # Where tail cannot be told of changes (overlayfs), it looks once a second unless asked to look more often.
   lab_interval=0.05
   tail -s "$lab_interval" -n 0 /dev/null >/dev/null 2>&1 || lab_interval=1
+  # Whatever ends this shell, nobody is left to read the log.
+  LAB_TAIL=
+  trap lab_stop_tail EXIT
+  trap exit HUP TERM PIPE
   tail -s "$lab_interval" -n +1 -f "$LAB_DIR/log" 2>/dev/null </dev/null &
   LAB_TAIL=$!
 }
 
-# Says whether the stage still runs: its log may have nowhere to go (a full disk), then no mark would ever come.
-lab_check() { lab_alive "$LAB_PID" || printf '\n%s gone\n' "$LAB_N"; }
+lab_stop_tail() { [ -z "$LAB_TAIL" ] || kill "$LAB_TAIL" 2>/dev/null; }
+
+# Says whether the stage still runs: its log may have nowhere to go (a full disk), then no mark would ever come. `jobs`
+# makes the shell take note of a child that has ended; before that, kill finds it alive.
+lab_check() {
+  jobs >/dev/null 2>&1
+  lab_alive "$LAB_PID" || printf '\n%s gone %s\n' "$LAB_N" "${LAB_DIR##*/}"
+}
 
 lab_stop_following() {
-  kill "$LAB_TAIL" 2>/dev/null
+  lab_stop_tail
   wait "$LAB_TAIL" 2>/dev/null
+  LAB_TAIL=
   rm -f "$LAB_DIR"/blobs/a*
 }
 

@@ -29,6 +29,8 @@ export class Session implements AsyncDisposable {
   #answered = false;
   #preludeSent = false;
   #consume: ((token: Mark | Data) => void) | undefined;
+  /** Came while nobody waited: between the end of an exchange and the first look at what follows it. */
+  #early: (Mark | Data)[] = [];
   #lost: Error | undefined;
   #fail: ((error: Error) => void) | undefined;
 
@@ -51,7 +53,8 @@ export class Session implements AsyncDisposable {
     session.roundTrips += started.roundTrips;
     const parser = new FrameParser(session.nonce, (token) => {
       session.#answered = true;
-      session.#consume?.(token);
+      if (session.#consume !== undefined) session.#consume(token);
+      else session.#early.push(token.kind === 'mark' ? token : { kind: 'data', bytes: Buffer.from(token.bytes) });
     });
     started.process.stdout.on('data', (chunk: Buffer) => parser.push(chunk));
     return session;
@@ -150,6 +153,7 @@ export class Session implements AsyncDisposable {
           settle(error as Error);
         }
       };
+      while (this.#consume !== undefined && this.#early.length > 0) this.#consume(this.#early.shift() as Mark | Data);
     });
   }
 

@@ -56,7 +56,7 @@ export class Applier {
   /** @throws LabError HOST_LOCKED, HOST_CHANGED, JOURNAL, CONNECTION_LOST */
   async apply(stage: Stage, listener: StageListener): Promise<StageEnd> {
     this.#stages++;
-    const follower = new Follower(this.#session, stage, listener);
+    const follower = new Follower(this.#session, stage, `stage-${this.#stages}`, listener);
     const answer: string[] = [];
     await this.#session.exchange(this.#upload(stage), (token) => {
       if (token.kind === 'data' && !follower.begun) answer.push(token.bytes.toString());
@@ -155,14 +155,17 @@ class Follower {
   readonly #session: Session;
   readonly #stage: Stage;
   readonly #listener: StageListener;
+  /** Of the stage's folder on the host: a late word about the stage before must not end this one. */
+  readonly #name: string;
   #end: string | undefined;
   /** How often the process was found to have ended; the first time its last words may still be on their way. */
   #gone = 0;
   #current: Current | undefined;
 
-  constructor(session: Session, stage: Stage, listener: StageListener) {
+  constructor(session: Session, stage: Stage, name: string, listener: StageListener) {
     this.#session = session;
     this.#stage = stage;
+    this.#name = name;
     this.#listener = listener;
   }
 
@@ -177,7 +180,7 @@ class Follower {
     else if (kind === 's' && this.#current !== undefined) this.#current.step = Number(status);
     else if (kind === 'unreverted' && this.#current !== undefined) this.#current.unreverted = true;
     else if (kind === 'z') this.#finish(this.#action(number), Number(status));
-    else if (kind === 'end' || (kind === 'gone' && ++this.#gone > 1)) {
+    else if (kind === 'end' || (kind === 'gone' && number === this.#name && ++this.#gone > 1)) {
       this.ended = true;
       this.#end ??= kind === 'gone' ? 'gone' : number;
     }
@@ -222,19 +225,15 @@ class Follower {
 
   #finish(action: Action, status: number): void {
     if (this.#current?.action !== action) this.#begin(action);
-    const { step, since, output, unreverted } = this.#current as Current;
-    const failure = status === 0 ? undefined : this.#failure(action, action.steps[step], status, output, unreverted);
-    this.#listener.finished(action, performance.now() - since, failure);
+    const current = this.#current as Current;
+    const durationMs = performance.now() - current.since;
+    const failure = status === 0 ? undefined : this.#failure(current, status, durationMs);
+    this.#listener.finished(action, durationMs, failure);
     this.#current = undefined;
   }
 
-  #failure(
-    action: Action,
-    step: Action['steps'][number] | undefined,
-    status: number,
-    output: string,
-    unreverted: boolean,
-  ): LabError {
+  #failure({ action, step: index, output, unreverted }: Current, status: number, durationMs: number): LabError {
+    const step = action.steps[index];
     const at = action.planned.resource.at;
     const host = this.#session.host;
     if (status === 97) {
@@ -245,13 +244,13 @@ class Follower {
         hint: 'is the disk full, or the file system read-only?',
       });
     }
-    const timedOut = step?.do === 'run' && (status === 124 || status === 137);
+    // GNU's timeout gives 124, busybox's what the signal gives; a command may have either for reasons of its own.
+    const limit = step?.do === 'run' ? (step.timeoutSeconds ?? 600) : Number.POSITIVE_INFINITY;
+    const timedOut = step?.do === 'run' && [124, 137, 143].includes(status) && durationMs > limit * 900;
     const command = describeStep(step);
     return new LabError(
       timedOut ? 'STEP_TIMEOUT' : 'STEP_FAILED',
-      timedOut
-        ? `${action.planned.title}: no end within ${step.timeoutSeconds ?? 600} s`
-        : `${action.planned.title} failed`,
+      timedOut ? `${action.planned.title}: no end within ${limit} s` : `${action.planned.title} failed`,
       {
         host,
         at,
