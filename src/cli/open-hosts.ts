@@ -1,4 +1,4 @@
-import { resolve, resolve } from 'node:path';
+import { resolve } from 'node:path';
 import pLimit from 'p-limit';
 import { findInventory, loadInventory } from '../model/load-inventory.ts';
 import { projectRoot } from '../model/project-root.ts';
@@ -15,7 +15,7 @@ import { withPasswords } from './run-playbook.ts';
 
 /** The inventory of a command that has no playbook: the file given, or the one of this folder or those above. */
 export async function inventoryOf(file: string | undefined): Promise<{ inventory: Inventory; file: string }> {
-  const path = file !== undefined ? resolve(file) : await findInventory(process.cwd());
+  const path = file ?? (await findInventory(process.cwd()));
   await useSecrets(projectRoot(resolve(path)));
   return { inventory: await loadInventory(resolve(path), { importModule: loadModule, resolveSecret }), file: path };
 }

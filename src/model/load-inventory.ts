@@ -1,5 +1,5 @@
 import { access, readFile } from 'node:fs/promises';
-import { dirname, extname, isAbsolute, join, relative, resolve } from 'node:path';
+import { dirname, extname, isAbsolute, join, relative, resolve as resolvePath } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { callSite } from '../shared/call-site.ts';
 import { asLabError, LabError, type SourceLocation } from '../shared/errors.ts';
@@ -12,7 +12,7 @@ import type { Inventory } from './types.ts';
 export const inventoryNames = ['inventory/index.ts', 'inventory/index.yml', 'inventory.ts', 'inventory.yml'] as const;
 
 export interface LoadInventoryOptions {
-  /** Turns the path of a `!secret` into its value. Without it a document with secrets is refused. */
+  /** Turns the path of a `!secret` into its value. Default: the project's secrets, as `secret('…')` gives them. */
   readonly resolveSecret?: ((path: string, at: SourceLocation) => Secret | Promise<Secret>) | undefined;
   /** Imports a TypeScript module. Without it only YAML can be loaded. */
   readonly importModule?: ((file: string) => Promise<unknown>) | undefined;
@@ -24,7 +24,7 @@ export interface LoadInventoryOptions {
  * @throws LabError INVENTORY_NOT_FOUND; USAGE when one folder has two
  */
 export async function findInventory(cwd: string): Promise<string> {
-  for (let folder = resolve(cwd); ; folder = dirname(folder)) {
+  for (let folder = resolvePath(cwd); ; folder = dirname(folder)) {
     const found = await existing(inventoryNames.map((name) => join(folder, name)));
     const [first, second] = found;
     if (first !== undefined && second !== undefined) {
@@ -64,7 +64,7 @@ export async function loadInventory(file: string | URL, options: LoadInventoryOp
 
 function absolute(file: string | URL, caller: string | undefined): string {
   if (file instanceof URL || file.startsWith('file://')) return fileURLToPath(file);
-  return isAbsolute(file) ? file : resolve(caller === undefined ? process.cwd() : dirname(caller), file);
+  return isAbsolute(file) ? file : resolvePath(caller === undefined ? process.cwd() : dirname(caller), file);
 }
 
 async function fromModule(file: string, { importModule }: LoadInventoryOptions): Promise<Inventory> {
@@ -97,8 +97,8 @@ async function fromYaml(file: string, { resolveSecret }: LoadInventoryOptions): 
   for (const reference of document.secrets) {
     const { path, at } = reference;
     try {
-      if (resolveSecret === undefined) throw new LabError('SECRET_MISSING', `the secret "${path}" cannot be read here`);
-      values.set(reference, await resolveSecret(path, at));
+      const resolve = resolveSecret ?? (await import('../secrets/secret.ts')).resolveSecret;
+      values.set(reference, await resolve(path, at));
     } catch (thrown) {
       missing.push(asLabError(thrown, 'SECRET_MISSING').with({ at }));
       values.set(reference, new Secret('', path));

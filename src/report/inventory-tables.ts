@@ -87,8 +87,8 @@ export function hostLines(
 export function formatValue(value: unknown): string {
   if (value instanceof Secret) return String(value);
   if (typeof value === 'string') {
-    const isPlain =
-      /^[A-Za-z/~][\w ./:@+-]*$/.test(value) && !/^(true|false|null|yes|no|on|off|y|n)$|: |\s$/i.test(value);
+    const looksElse = /^(true|false|null|yes|no|on|off|y|n|~)$|: |\s$/i.test(value) || !Number.isNaN(Number(value));
+    const isPlain = /^[\w./~][\w ./:@+-]*$/.test(value) && !looksElse;
     return isPlain ? value : JSON.stringify(value);
   }
   if (typeof value === 'function') return '(function)';
