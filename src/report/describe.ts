@@ -36,7 +36,7 @@ function lineChange({ added, removed }: { readonly added: number; readonly remov
 }
 
 /** A value on one line; text of several lines by their number. */
-export function showValue(value: PlannedChange['before']): string {
+function showValue(value: PlannedChange['before']): string {
   if (value === null) return 'absent';
   if (typeof value !== 'string') return String(value);
   if (value.trimEnd().includes('\n')) return count(value.trimEnd().split('\n').length, 'line');

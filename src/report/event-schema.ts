@@ -140,7 +140,6 @@ type Normal<T> = T extends readonly (infer Item)[]
     ? { readonly [Key in keyof T]: Normal<T[Key]> }
     : T;
 type Equal<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false;
-type Holds<Condition extends true> = Condition;
 
-/** Fails to compile when the schema and the types of the stream are not the same. */
-export type SchemaIsContract = Holds<Equal<Normal<z.output<typeof runEventSchema>>, Normal<RunEvent>>>;
+// Fails to compile when the schema and the types of the stream are not the same.
+true satisfies Equal<Normal<z.output<typeof runEventSchema>>, Normal<RunEvent>>;

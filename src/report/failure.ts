@@ -7,7 +7,7 @@ import { outputLines, visible, visibleLine } from './visible.ts';
 const outputTail = 20;
 
 /** One labelled part of a failure; the output has several lines. */
-export interface FailurePart {
+interface FailurePart {
   readonly label: string;
   readonly lines: readonly string[];
 }
@@ -36,7 +36,7 @@ function tail(output: string, verbose: boolean): string[] {
 }
 
 /** `playbooks/site.ts:12:5`: relative to the working folder when the file is in it, so that an editor opens it. */
-export function shownLocation(at: SourceLocation): string {
+function shownLocation(at: SourceLocation): string {
   const path = relative(process.cwd(), at.file);
   return visibleLine(formatLocation({ ...at, file: path.startsWith('..') ? at.file : path }));
 }

@@ -4,7 +4,7 @@ import type { Stage } from './run-state.ts';
 import type { Paint, Style } from './style.ts';
 import { columnsOf, outputLines, visibleLine } from './visible.ts';
 
-export interface BlockOptions {
+interface BlockOptions {
   readonly diff: boolean;
   readonly verbose: boolean;
   /** `--check` and `lab plan`: what is planned will not be done by this run. */
@@ -16,7 +16,7 @@ export interface BlockOptions {
 const longestDiff = 24;
 
 /** The lines about one resource of a host, for the terminal; none for one that says nothing. */
-export function resourceBlock(
+function resourceBlock(
   planned: PlannedResource,
   finished: ResourceFinished | undefined,
   options: BlockOptions,

@@ -1,5 +1,5 @@
 /** What of a stream matters to a renderer. */
-export interface Terminal {
+interface Terminal {
   readonly isTTY: boolean;
   /** 0 when the terminal does not know its width. */
   readonly columns: number;

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { LabError } from '../shared/errors.ts';
 import { makePrivateFolder } from './private-folder.ts';
 
-export interface EditOptions {
+interface EditOptions {
   /** Default `process.env`; `VISUAL`, then `EDITOR`, then `vi`. */
   readonly environment?: NodeJS.ProcessEnv | undefined;
   /** Throws when the text cannot be taken. */

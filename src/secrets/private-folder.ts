@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 /** A folder that only this user can read, in memory where the system has such a place; emptied and removed at the end. */
-export interface PrivateFolder extends AsyncDisposable {
+interface PrivateFolder extends AsyncDisposable {
   readonly path: string;
   /** Nothing of it reaches a disk (swap aside). */
   readonly inMemory: boolean;

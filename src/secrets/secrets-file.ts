@@ -13,7 +13,7 @@ const skeleton = `# Secrets of this project: any tree of names and values, used 
 # Every value is text as it stands; more than one line: "key: |" and indented lines below.
 `;
 
-export interface Initialised {
+interface Initialised {
   /** The public key that the file is encrypted for. */
   readonly recipient: string;
   /** Set when a new identity was made. */
