@@ -31,7 +31,8 @@ Examples:
   lab exec all -- uptime
   lab exec 'home:!nas' -- systemctl is-active ssh`,
     )
-    .action(async (hosts: string, argv: string[], options: Options) => {
+    .action(async (hosts: string, words: string[], options: Options) => {
+      const argv = words[0] === '--' ? words.slice(1) : words;
       const seconds = Math.max(1, Number(options.timeout) || 300);
       const outcomes = await onHosts([hosts], options, async (session) => {
         const output: Buffer[] = [];

@@ -13,6 +13,7 @@ import { LabError } from '../shared/errors.ts';
 import { Secret } from '../shared/secret.ts';
 import { connect } from '../transport/index.ts';
 import { hostKeysOf } from './host-keys.ts';
+import { identityOptions } from './identity-options.ts';
 import { lastFailed, rememberFailed } from './last-failed.ts';
 import type { ConnectOptions, LoadOptions, SelectOptions, ShowOptions } from './run-options.ts';
 
@@ -73,7 +74,7 @@ export async function runPlaybook(name: string, options: PlaybookOptions): Promi
 
 /** A type error is told before anything else, as the compiler sees more of it than a failing import does. */
 async function load(name: string, folder: string, typeCheck: boolean) {
-  await useSecrets(projectOf(folder));
+  await useSecrets(projectOf(folder), identityOptions);
   const loading = loadPlaybook(name, folder);
   loading.catch(() => {}); // awaited below
   if (typeCheck) await checkTypes(name, folder);
@@ -135,7 +136,7 @@ export function stopOnInterrupt(renderer: Renderer): { signal: AbortSignal; end(
       process.exit(130);
     }
     controller.abort();
-    process.stderr.write('\nstopping after the step that each host is in; Ctrl-C again stops at once\n');
+    renderer.announce('stopping after the step that each host is in; Ctrl-C again stops at once');
   };
   process.on('SIGINT', onSignal).on('SIGTERM', onSignal);
   return { signal: controller.signal, end: () => process.off('SIGINT', onSignal).off('SIGTERM', onSignal) };
