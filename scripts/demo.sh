@@ -6,13 +6,15 @@ set -eu
 
 cd "$(dirname "$0")/.."
 began=$(date +%s)
+# npm's spinner would draw over the output of the commands it starts.
+export npm_config_progress=false npm_config_update_notifier=false
 
 step() { printf '\n\033[1m$ %s\033[0m\n' "$*"; }
 
 sh scripts/prepare.sh
 
 # --no: never fetch a package of that name from the registry, should the local one not be found.
-lab() { npx --no lab "$@"; }
+lab() { npx --no -- lab "$@"; }
 
 step npx lab sandbox up
 lab sandbox up

@@ -6,4 +6,4 @@ set -eu
 
 cd "$(dirname "$0")/.."
 sh scripts/prepare.sh
-exec npx --no vitest run --project unit --project integration --project e2e "$@"
+exec npx --no -- vitest run --project unit --project integration --project e2e "$@"

@@ -1,4 +1,4 @@
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { HostKey } from '../transport/contract.ts';
 import { knownHostsLines } from './host-key-lines.ts';
@@ -13,25 +13,30 @@ export function sandboxFolder(projectFolder: string, sandbox: string = defaultSa
 }
 
 /**
- * Address → the host keys of the container that has it, as read past SSH, through the engine. Empty when no sandbox is
- * up. By address, so that they are never taken for those of a real host with the same name elsewhere.
+ * Address → the host keys of the container that has it, as read past SSH, through the engine; of all sandboxes of the
+ * project. Empty when none is up. By address, so that they are never taken for those of a real host of the same name.
  *
  * @example
  * const keys = sandboxHostKeys(projectRoot(inventoryFile)).get(host.connection.address);
  */
-export function sandboxHostKeys(
-  projectFolder: string,
-  sandbox: string = defaultSandboxName,
-): ReadonlyMap<string, readonly HostKey[]> {
-  const file = join(sandboxFolder(projectFolder, sandbox), 'known_hosts');
+export function sandboxHostKeys(projectFolder: string): ReadonlyMap<string, readonly HostKey[]> {
   const keys = new Map<string, HostKey[]>();
-  if (!existsSync(file)) return keys;
-  for (const line of readFileSync(file, 'utf8').split('\n')) {
-    const [names, type, base64] = line.split(' ');
-    if (names === undefined || type === undefined || base64 === undefined) continue;
-    for (const name of names.split(',')) keys.set(name, [...(keys.get(name) ?? []), { type, base64 }]);
+  for (const file of knownHostsFiles(join(projectFolder, '.lab'))) {
+    for (const line of readFileSync(file, 'utf8').split('\n')) {
+      const [names, type, base64] = line.split(' ');
+      if (names === undefined || type === undefined || base64 === undefined) continue;
+      for (const name of names.split(',')) keys.set(name, [...(keys.get(name) ?? []), { type, base64 }]);
+    }
   }
   return keys;
+}
+
+function knownHostsFiles(folder: string): string[] {
+  if (!existsSync(folder)) return [];
+  return readdirSync(folder)
+    .filter((name) => name === 'sandbox' || name.startsWith('sandbox-'))
+    .map((name) => join(folder, name, 'known_hosts'))
+    .filter((file) => existsSync(file));
 }
 
 /** Writes `known_hosts` and `ssh_config` for whoever wants plain `ssh -F .lab/sandbox/ssh_config nas`. */
