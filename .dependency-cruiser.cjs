@@ -9,7 +9,7 @@ const mayNotImport = (name, from, to, comment) => ({
 
 module.exports = {
   forbidden: [
-    { name: 'no-circular', severity: 'error', from: {}, to: { circular: true, dependencyTypesNot: ['type-only'] } },
+    { name: 'no-circular', severity: 'error', from: {}, to: { circular: true, viaOnly: { dependencyTypesNot: ['type-only'] } } },
     mayNotImport('shared-stands-alone', '^src/shared', '^(src/(?!shared)|roles)', 'shared knows nothing of the product'),
     mayNotImport('model-is-pure', '^src/model', '^(src/(cli|runner|report|resources|remote|sandbox|playbook)|roles)', 'the model is data'),
     mayNotImport('transport-below', '^src/transport', '^(src/(cli|runner|report|resources|playbook|sandbox)|roles)', 'a transport carries bytes'),
