@@ -22,7 +22,7 @@ lab_lock() {
     return 0
   }
   if ! ln "$LAB_STATE/runs/$1/owner" "$LAB_STATE/lock" 2>/dev/null && ! lab_break_stale_lock; then
-    cat "$LAB_STATE/lock"
+    cat "$LAB_STATE/lock.breaking" "$LAB_STATE/lock" 2>/dev/null
     rm -rf "$LAB_STATE/runs/$1"
     lab_e lock 1
     return 0
@@ -36,8 +36,8 @@ lab_lock() {
   lab_e lock 0
 }
 
-# A lock is stale when the host was rebooted since, or neither the shell nor the stage that took it lives.
-lab_break_stale_lock() {
+# lab_held FILE : whether the shell or the stage that took this lock lives, on this boot of the host.
+lab_held() {
   lab_held_run=
   lab_held_pid=
   lab_held_boot=
@@ -47,20 +47,28 @@ lab_break_stale_lock() {
       pid=*) lab_held_pid=${lab_line#pid=} ;;
       boot=*) lab_held_boot=${lab_line#boot=} ;;
     esac
-  done <"$LAB_STATE/lock"
-  if [ "$lab_held_boot" = "$(lab_boot_id)" ]; then
-    lab_alive "$lab_held_pid" && return 1
-    lab_alive "$(lab_line_of "$LAB_STATE/runs/$lab_held_run/pid" 2>/dev/null)" && return 1
-  fi
-  # Of several that find it stale only one moves it away; who moved a new lock instead puts it back.
-  lab_moved=$LAB_STATE/runs/$LAB_RUN/stale
-  mv "$LAB_STATE/lock" "$lab_moved" 2>/dev/null || return 1
-  if ! grep -q -x "run=$lab_held_run" "$lab_moved"; then
-    ln "$lab_moved" "$LAB_STATE/lock"
+  done 2>/dev/null <"$1"
+  [ "$lab_held_boot" = "$(lab_boot_id)" ] || return 1
+  lab_alive "$lab_held_pid" || lab_alive "$(lab_line_of "$LAB_STATE/runs/$lab_held_run/pid" 2>/dev/null)"
+}
+
+# Takes the lock from a run that is no more. One at a time judges and breaks it, under a lock of its own: otherwise a
+# second one could break what the first has just taken.
+lab_break_stale_lock() {
+  if ! ln "$LAB_STATE/runs/$LAB_RUN/owner" "$LAB_STATE/lock.breaking" 2>/dev/null; then
+    lab_held "$LAB_STATE/lock.breaking" || rm -f "$LAB_STATE/lock.breaking"
     return 1
   fi
-  ln "$LAB_STATE/runs/$LAB_RUN/owner" "$LAB_STATE/lock" 2>/dev/null || return 1
-  printf 'stale=%s\n' "$lab_held_run"
+  lab_broken=1
+  if ! lab_held "$LAB_STATE/lock"; then
+    rm -f "$LAB_STATE/lock"
+    if ln "$LAB_STATE/runs/$LAB_RUN/owner" "$LAB_STATE/lock" 2>/dev/null; then
+      lab_broken=0
+      [ -z "$lab_held_run" ] || printf 'stale=%s\n' "$lab_held_run"
+    fi
+  fi
+  rm -f "$LAB_STATE/lock.breaking"
+  return "$lab_broken"
 }
 
 # lab_stage NUMBER : makes the folder that the uploads go into.
@@ -98,10 +106,10 @@ lab_start() {
   # Where tail cannot be told of changes (overlayfs), it looks once a second unless asked to look more often.
   lab_interval=0.05
   tail -s "$lab_interval" -n 0 /dev/null >/dev/null 2>&1 || lab_interval=1
-  # Whatever ends this shell, nobody is left to read the log.
+  # When the connection is cut the shell comes to the end of its input, and nobody is left to read the log. (With traps
+  # for signals as well, no shell would end on one while it waits for input.)
   LAB_TAIL=
   trap lab_stop_tail EXIT
-  trap exit HUP TERM PIPE
   tail -s "$lab_interval" -n +1 -f "$LAB_DIR/log" 2>/dev/null </dev/null &
   LAB_TAIL=$!
 }

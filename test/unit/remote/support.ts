@@ -60,23 +60,39 @@ export function temporaryFolder(): string {
   return folder;
 }
 
+/** A session that can lose its connection: the shell sees the end of its input, as sshd makes it. */
+export interface LocalSession {
+  readonly session: Session;
+  cutConnection(): void;
+}
+
 /** A session with a local process in the place of one over SSH; `state` is what `/var/lib/lab` is on a host. */
-export async function openSession(shell: Shell, state: string): Promise<Session & { readonly shellPid: number }> {
-  let pid = 0;
+export async function openSession(shell: Shell, state: string): Promise<Session> {
+  return (await openLocalSession(shell, state)).session;
+}
+
+export async function openLocalSession(shell: Shell, state: string): Promise<LocalSession> {
+  // A process group of its own, because sshd signals the group.
+  const options = { env: { ...shell.environment, LAB_STATE: state }, detached: true };
+  const child = spawn(join(shell.bin, 'sh'), [], options);
+  const exit = new Promise<number | null>((resolve) => child.on('exit', resolve));
+  const remote: RemoteProcess = { ...streamsOf(child), exit, kill: () => killGroup(child.pid) };
   const connection: Connection = {
     host: 'here',
     closed: new Promise(() => {}),
-    start: async () => {
-      const child = spawn(join(shell.bin, 'sh'), [], { env: { ...shell.environment, LAB_STATE: state } });
-      pid = child.pid ?? 0;
-      const exit = new Promise<number | null>((resolve) => child.on('close', resolve));
-      const remote: RemoteProcess = { ...streamsOf(child), exit, kill: () => void child.kill() };
-      return remote;
-    },
+    start: async () => remote,
     [Symbol.asyncDispose]: async () => {},
   };
   const session = await Session.open(connection, { transport: 'local', address: 'here', become: 'none' });
-  return Object.assign(session, { shellPid: pid });
+  return { session, cutConnection: () => void remote.stdin.end() };
+}
+
+function killGroup(pid: number | undefined): void {
+  try {
+    if (pid !== undefined) process.kill(-pid);
+  } catch {
+    // It has ended.
+  }
 }
 
 function streamsOf({ stdin, stdout, stderr }: ReturnType<typeof spawn>) {
@@ -86,7 +102,7 @@ function streamsOf({ stdin, stdout, stderr }: ReturnType<typeof spawn>) {
 
 /** Pieces of text that shells, `echo`, `printf`, option parsers and line readers stumble over. */
 const fragments = [
-  ...["'", '"', '\\', '`', '$', '$(touch /tmp/labwright-hostile)', '${HOME}', '!', '#', '&', ';', '|', '<', '>', '*'],
+  ...["'", '"', '\\', '`', '$', '$(touch /tmp/labwright-hostile)', '$HOME', '!', '#', '&', ';', '|', '<', '>', '*'],
   ...[
     '?',
     '[a]',
