@@ -68,13 +68,14 @@ async function existingPlaybooks(): Promise<string[]> {
 /** Hosts and groups of this folder's inventory; none when it has none that can be loaded. */
 async function existingHosts(): Promise<string[]> {
   try {
-    const [{ findInventory, loadInventory }, { loadModule }, { Secret }] = await Promise.all([
+    const [{ findInventory, loadInventory }, { loadModule }, { usePlaceholders }] = await Promise.all([
       import('../model/load-inventory.ts'),
       import('../playbook/load-module.ts'),
-      import('../shared/secret.ts'),
+      import('../secrets/secret.ts'),
     ]);
+    usePlaceholders();
     const file = await findInventory(process.cwd());
-    const inventory = await loadInventory(file, { importModule: loadModule, resolveSecret: () => new Secret('') });
+    const inventory = await loadInventory(file, { importModule: loadModule });
     return ['all', ...inventory.hosts.keys(), ...inventory.groups.keys()].filter((name) => safeName.test(name));
   } catch {
     return [];

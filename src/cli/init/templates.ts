@@ -120,7 +120,7 @@ import motd from '../roles/motd/role.ts';
 export default definePlaybook({
   inventory,
   plays: [
-    { name: 'every host', hosts: 'all', roles: [motd] },
+    { name: 'all but storage', hosts: ['all', '!storage'], roles: [motd] },
     { name: 'storage', hosts: 'storage', roles: [motd({ contact: 'ada@example.org' })] },
   ],
 });

@@ -1,0 +1,170 @@
+import { execFile, execFileSync } from 'node:child_process';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+
+// A user's repository, outside the checkout, that depends on the packed package and on nothing else of ours.
+
+const folder = mkdtempSync(join(tmpdir(), 'lab-init-'));
+const home = join(folder, 'my homelab');
+const yamlHome = join(folder, 'yaml');
+const environment = { ...process.env, XDG_CACHE_HOME: join(folder, 'cache'), NO_COLOR: '1' };
+
+interface Outcome {
+  readonly exitCode: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+function run(cwd: string, command: string, ...argv: readonly string[]): Promise<Outcome> {
+  return new Promise((done) => {
+    execFile(command, argv, { cwd, env: environment, timeout: 240_000 }, (error, stdout, stderr) => {
+      const exitCode = error === null ? 0 : typeof error.code === 'number' ? error.code : 255;
+      done({ exitCode, stdout, stderr });
+    });
+  });
+}
+
+/** What npx runs, without the half second that npx itself takes. */
+const lab = (cwd: string, ...argv: readonly string[]): Promise<Outcome> => run(cwd, 'node_modules/.bin/lab', ...argv);
+
+/** Puts other text into a file, and fails when what it replaces is not there. */
+function edit(file: string, from: string, to: string): void {
+  const before = readFileSync(file, 'utf8');
+  expect(before).toContain(from);
+  writeFileSync(file, before.replaceAll(from, to));
+}
+
+beforeAll(async () => {
+  const checkout = resolve(import.meta.dirname, '../..');
+  if (!existsSync(join(checkout, 'dist/src/index.js'))) throw new Error('npm run build comes first');
+  // The build is there, and must not be made again under the other tests.
+  execFileSync('npm', ['pack', '--ignore-scripts', '--pack-destination', folder], { cwd: checkout, stdio: 'pipe' });
+  const tarball = join(folder, readdirSync(folder).find((name) => name.endsWith('.tgz')) ?? 'no tarball');
+  mkdirSync(home);
+  mkdirSync(yamlHome);
+  for (const cwd of [home, yamlHome]) {
+    expect(await run(cwd, 'npm', 'init', '-y')).toMatchObject({ exitCode: 0 });
+    const install = ['install', '--prefer-offline', '--no-audit', '--no-fund', '--ignore-scripts'];
+    expect(await run(cwd, 'npm', ...install, tarball)).toMatchObject({ exitCode: 0 });
+    expect(await lab(cwd, 'init', ...(cwd === yamlHome ? ['--yaml'] : []))).toMatchObject({ exitCode: 0 });
+    expect(await run(cwd, 'npm', ...install)).toMatchObject({ exitCode: 0 });
+  }
+  // Nothing but this machine is asked to connect, at a port where nobody listens.
+  edit(join(home, 'inventory/index.ts'), "ssh: { user: 'root' }", "ssh: { user: 'root', port: 1 }");
+  edit(join(home, 'inventory/index.ts'), 'nas: { groups', "nas: { address: '127.0.0.1', groups");
+  edit(join(home, 'inventory/index.ts'), 'node1: {', "node1: { address: '127.0.0.2',");
+}, 600_000);
+
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+describe('lab init', () => {
+  test('writes a repository into a folder that has a package.json', async () => {
+    const manifest = JSON.parse(readFileSync(join(home, 'package.json'), 'utf8'));
+    expect(manifest).toMatchObject({ type: 'module', dependencies: { labwright: expect.stringContaining('.tgz') } });
+    expect(readFileSync(join(home, '.gitignore'), 'utf8')).toBe('node_modules/\n.lab/\n');
+    expect(existsSync(join(home, 'roles/motd/role.ts'))).toBe(true);
+  });
+
+  test('overwrites nothing', async () => {
+    const before = readFileSync(join(home, 'playbooks/site.ts'), 'utf8');
+    const { exitCode, stderr } = await lab(home, 'init');
+    expect(exitCode).toBe(4);
+    expect(stderr).toContain('playbooks/site.ts');
+    expect(readFileSync(join(home, 'playbooks/site.ts'), 'utf8')).toBe(before);
+  });
+
+  test('writes into a new folder, with what to do next', async () => {
+    const { exitCode, stdout } = await lab(home, 'init', join(folder, 'new'));
+    expect(exitCode).toBe(0);
+    expect(stdout).toContain('npx lab doctor');
+    const manifest = JSON.parse(readFileSync(join(folder, 'new/package.json'), 'utf8'));
+    expect(manifest).toMatchObject({ name: 'new', type: 'module', dependencies: { labwright: '^0.1.0' } });
+  });
+});
+
+describe('the repository', () => {
+  test.each([home, yamlHome])('lists its inventory: %s', async (cwd) => {
+    const { exitCode, stdout, stderr } = await run(cwd, 'npx', '--no', 'lab', 'inventory');
+    expect({ exitCode, stderr }).toMatchObject({ exitCode: 0 });
+    expect(stdout).toMatch(/nas/);
+    expect(stdout).toMatch(/node1/);
+  });
+
+  test('passes the type check, and only the hosts are out of reach', async () => {
+    const { exitCode, stdout, stderr } = await lab(home, 'run', 'site.ts', '--check', '--output', 'json');
+    expect({ exitCode, stderr }).toEqual({ exitCode: 3, stderr: '' });
+    const events = stdout
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line));
+    expect(events[0]).toMatchObject({ event: 'run-started', playbook: 'site', hosts: ['nas', 'node1'] });
+    expect(events.at(-1)).toMatchObject({ event: 'run-finished', exitCode: 3 });
+  });
+
+  test('with an inventory in YAML passes the type check', async () => {
+    const { exitCode, stderr } = await lab(yamlHome, 'run', 'site.ts', '--limit', 'nobody');
+    expect({ exitCode, stderr }).toMatchObject({ exitCode: 4, stderr: expect.stringContaining('HOST_PATTERN') });
+  });
+
+  test('has the one labwright that runs', async () => {
+    const source = `import { definePlaybook, Secret } from 'labwright';
+import inventory from '../inventory/index.ts';
+export const secret = new Secret('hunter2');
+export default definePlaybook({ inventory, plays: [] });
+`;
+    writeFileSync(join(home, 'playbooks/secret.ts'), source);
+    const program = `
+      import { Secret } from 'labwright';
+      import { loadPlaybook } from './node_modules/labwright/dist/src/playbook/load.js';
+      import { loadModule } from './node_modules/labwright/dist/src/playbook/load-module.js';
+      import { reveal } from './node_modules/labwright/dist/src/shared/secret.js';
+      const { file } = await loadPlaybook('secret', process.cwd());
+      const { secret } = await loadModule(file);
+      console.log(secret instanceof Secret, reveal(secret));`;
+    const { stdout, stderr } = await run(home, process.execPath, '--input-type=module', '--eval', program);
+    expect({ stdout, stderr }).toEqual({ stdout: 'true hunter2\n', stderr: '' });
+  });
+
+  test('does not compile with an unknown host, and says which was meant', async () => {
+    const source = readFileSync(join(home, 'playbooks/site.ts'), 'utf8');
+    writeFileSync(join(home, 'playbooks/wrong.ts'), source.replace("hosts: 'storage'", "hosts: 'storag'"));
+    const { exitCode, stdout, stderr } = await lab(home, 'run', 'wrong');
+    expect({ exitCode, stdout }).toEqual({ exitCode: 4, stdout: '' });
+    expect(stderr).toMatch(/^PLAYBOOK_TYPES: .*Did you mean '"storage"'\?/);
+    expect(stderr).toMatch(/playbooks\/wrong\.ts:\d+:\d+/);
+    expect(stderr).toContain('> ');
+    expect(stderr).not.toContain('node_modules');
+  });
+
+  test('tells the same mistake without the compiler', async () => {
+    const { exitCode, stderr } = await lab(home, 'run', 'wrong', '--no-type-check');
+    expect(exitCode).toBe(4);
+    expect(stderr).toMatch(/^PLAYBOOK_INVALID: no host or group is called "storag"/);
+    expect(stderr).toContain('did you mean "storage"?');
+  });
+
+  test('completes playbooks, hosts, options and commands', async () => {
+    const complete = async (...words: readonly string[]): Promise<string[]> => {
+      const { stdout } = await lab(home, 'complete', '--', ...words);
+      return stdout.split('\n').map((line) => line.split('\t')[0] ?? '');
+    };
+    expect(await complete('run', 's')).toEqual(expect.arrayContaining(['secret.ts', 'site.ts']));
+    expect(await complete('run', 'site.ts', '--limit', 'n')).toEqual(expect.arrayContaining(['nas', 'node1']));
+    expect(await complete('facts', '')).toEqual(expect.arrayContaining(['all', 'nas', 'storage']));
+    expect(await complete('run', '--out')).toContain('--output');
+    expect(await complete('ru')).toContain('run');
+  });
+
+  test.each(['bash', 'zsh', 'fish'])('has a completion script for %s', async (shell) => {
+    const { exitCode, stdout } = await lab(home, 'completion', shell);
+    expect(exitCode).toBe(0);
+    expect(stdout).toContain('lab complete --');
+    if (shell === 'bash') execFileSync('bash', ['-n'], { input: stdout });
+  });
+
+  test('has no completion for another shell', async () => {
+    expect(await lab(home, 'completion', 'csh')).toMatchObject({ exitCode: 4 });
+  });
+});
