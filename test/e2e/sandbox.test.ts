@@ -85,7 +85,7 @@ describe.sequential('the sandbox', () => {
     const keys = join(folder, '.lab', `sandbox-${sandbox}`);
     expect(statSync(keys).mode & 0o777).toBe(0o700);
     expect(statSync(join(keys, 'id_ed25519')).mode & 0o777).toBe(0o600);
-    const pinned = sandboxHostKeys(folder, sandbox)
+    const pinned = sandboxHostKeys(folder)
       .get('nas')
       ?.map(({ base64 }) => base64);
     const own = (await inside('nas', 'cat', '/etc/ssh/ssh_host_ed25519_key.pub')).stdout.split(' ')[1];
