@@ -1,0 +1,9 @@
+import { definePlaybook } from 'labwright';
+import { base } from 'labwright/roles/base';
+import inventory from '../inventory/index.ts';
+
+/** Everything, on every host. `lab run site.ts --check` shows what would change. */
+export default definePlaybook({
+  inventory,
+  plays: [{ name: 'every host', hosts: ['all'], roles: [base] }],
+});
