@@ -145,6 +145,13 @@ export default definePlaybook({ inventory, plays: [] });
     expect(stderr).toContain('did you mean "storage"?');
   });
 
+  test('does not end in silence when its playbook waits for ever', async () => {
+    writeFileSync(join(home, 'playbooks/waits.ts'), 'await new Promise(() => {});\nexport default 1;\n');
+    const { exitCode, stderr } = await lab(home, 'run', 'waits', '--no-type-check');
+    expect({ exitCode, stderr }).toMatchObject({ exitCode: 4, stderr: expect.stringContaining('waits.ts') });
+    rmSync(join(home, 'playbooks/waits.ts'));
+  });
+
   test('completes playbooks, hosts, options and commands', async () => {
     const complete = async (...words: readonly string[]): Promise<string[]> => {
       const { stdout } = await lab(home, 'complete', '--', ...words);

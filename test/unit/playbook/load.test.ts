@@ -82,6 +82,24 @@ describe('a playbook', () => {
     expect((await loadModule(join(cwd, 'a.ts'))).default).toEqual([80, 14, 'a.ts', true, 'one']);
   });
 
+  test('lives in a folder of any name, and imports by the ending that the compiler wants', async () => {
+    const cwd = project({
+      'a #1 50%25 (x) ü/roles/b.ts': "export const b = (): never => { throw new Error('b'); };",
+      'a #1 50%25 (x) ü/a.ts':
+        "import { b } from './roles/b.js';\nimport * as same from './roles/b';\nexport default [b, same.b];",
+    });
+    const folder = join(cwd, 'a #1 50%25 (x) ü');
+    const [b, same] = (await loadModule(join(folder, 'a.ts'))).default as [() => never, unknown];
+    expect(b).toBe(same);
+    let thrown: unknown;
+    try {
+      b();
+    } catch (error) {
+      thrown = error;
+    }
+    expect(locateInUserCode(thrown)).toEqual({ file: join(folder, 'roles/b.ts'), line: 1, column: 39 });
+  });
+
   test('imported by two modules runs once', async () => {
     const cwd = project({
       'counter.ts': 'export const id = Symbol();',
