@@ -148,7 +148,11 @@ function sameEntry(a: TableEntry, b: TableEntry): boolean {
 }
 
 function mountScript(path: string, entry: Pick<TableEntry, 'source' | 'type' | 'options'>) {
-  return runScript('mount', [path, entry.source, entry.type, entry.options]);
+  return runScript('mount', [path, escapeField(path), entry.source, entry.type, entry.options]);
+}
+
+function unmountScript(path: string) {
+  return runScript('unmount', [path, escapeField(path)]);
 }
 
 function declared({ source = '', type = '', options }: Props): Pick<TableEntry, 'source' | 'type' | 'options'> {
@@ -164,7 +168,7 @@ function mountNew(props: Props, { mounts: before }: Current): Change {
     before: null,
     after: `${source} (${type}, ${options})`,
     apply: [mountScript(path, { source, type, options })],
-    revert: [runScript('unmount', [path])],
+    revert: [unmountScript(path)],
     predicts: [predictMounts(Buffer.concat([before, Buffer.from(line)]))],
   };
 }
@@ -180,7 +184,7 @@ function unmount({ path }: Props, { mounts: before }: Current, listed: TableEntr
     attribute: 'mounted',
     before: `${entry.source} (${entry.type})`,
     after: null,
-    apply: [runScript('unmount', [path])],
+    apply: [unmountScript(path)],
     revert: [mountScript(path, entry)],
     predicts: [predictMounts(Buffer.from(kept.join('')))],
   };
@@ -201,8 +205,8 @@ function exchange(props: Props, listed: TableEntry): Change {
     attribute: 'mounted',
     before: `${listed.source} (${listed.type})`,
     after: `${now.source} (${now.type})`,
-    apply: [runScript('unmount', [path]), mountScript(path, now)],
-    revert: [runScript('unmount', [path]), mountScript(path, listed)],
+    apply: [unmountScript(path), mountScript(path, now)],
+    revert: [unmountScript(path), mountScript(path, listed)],
   };
 }
 

@@ -30,7 +30,10 @@ describe('changes', () => {
   test('new: a line in the table, then mounted', async () => {
     const changes = await changesOf(mount(disk), host('# table\n'));
     expect(changes[0]).toMatchObject({ after: `# table\n${line}` });
-    expect(argvOf(changes)).toEqual(['write', ['lab-mount', path, '/dev/sdb1', 'ext4', 'noatime']]);
+    expect(argvOf(changes)).toEqual([
+      'write',
+      ['lab-mount', path, '/srv/my\\040media', '/dev/sdb1', 'ext4', 'noatime'],
+    ]);
   });
 
   test('no table yet', async () => {
@@ -54,14 +57,14 @@ describe('changes', () => {
     const changes = await changesOf(mount({ ...disk, source: '/dev/sdc1' }), host(line, mounted));
     expect(argvOf(changes)).toEqual([
       'write',
-      ['lab-unmount', path],
-      ['lab-mount', path, '/dev/sdc1', 'ext4', 'noatime'],
+      ['lab-unmount', path, '/srv/my\\040media'],
+      ['lab-mount', path, '/srv/my\\040media', '/dev/sdc1', 'ext4', 'noatime'],
     ]);
   });
 
   test('absent: unmounted first, then out of the table', async () => {
     const changes = await changesOf(mount({ path, state: 'absent' }), host(`# x\n${line}`, mounted));
-    expect(argvOf(changes)).toEqual([['lab-unmount', path], 'write']);
+    expect(argvOf(changes)).toEqual([['lab-unmount', path, '/srv/my\\040media'], 'write']);
     expect(changes[1]).toMatchObject({ after: '# x\n' });
     expect(await changesOf(mount({ path, state: 'absent' }), host('# x\n'))).toEqual([]);
   });

@@ -1,5 +1,8 @@
 #!/bin/sh
-# mount PATH SOURCE TYPE OPTIONS : nothing to do when something is mounted there already.
+# mount PATH ESCAPED SOURCE TYPE OPTIONS : nothing to do when something is mounted there already. ESCAPED is the path as
+# /proc/self/mounts writes it.
 set -eu
-if mountpoint -q "$1"; then exit 0; fi
-mount -t "$3" -o "$4" "$2" "$1"
+while IFS=' ' read -r _ point _; do
+  if [ "$point" = "$2" ]; then exit 0; fi
+done </proc/self/mounts
+mount -t "$4" -o "$5" "$3" "$1"

@@ -1,5 +1,8 @@
 #!/bin/sh
-# unmount PATH : nothing to do when nothing is mounted there.
+# unmount PATH ESCAPED : nothing to do when nothing is mounted there. ESCAPED is the path as /proc/self/mounts writes it.
 set -eu
-mountpoint -q "$1" || exit 0
-umount "$1"
+mounted=
+while IFS=' ' read -r _ point _; do
+  if [ "$point" = "$2" ]; then mounted=yes; fi
+done </proc/self/mounts
+if [ -n "$mounted" ]; then umount "$1"; fi

@@ -7,8 +7,10 @@ umask 022
 staging=$(mktemp -d "$(dirname "$path")/.lab-unpack-XXXXXX")
 trap 'rm -rf "$staging"' EXIT
 trap 'exit 1' HUP INT TERM
-case $(head -c 2 "$archive") in
-  PK)
+# Not every tar finds out by itself how an archive is compressed: busybox's does not.
+tar_archive() { tar -x -o "$@" -f "$archive" --strip-components="$strip" -C "$staging"; }
+case $(od -A n -t x1 -N 6 "$archive" | tr -d ' \n') in
+  504b*)
     command -v unzip >/dev/null 2>&1 || {
       echo 'unzip is not installed' >&2
       exit 127
@@ -19,7 +21,11 @@ case $(head -c 2 "$archive") in
     fi
     unzip -q "$archive" -d "$staging"
     ;;
-  *) tar -x -o -f "$archive" --strip-components="$strip" -C "$staging" ;;
+  1f8b*) tar_archive -z ;;
+  425a68*) tar_archive -j ;;
+  fd377a585a*) tar_archive -J ;;
+  28b52ffd*) tar_archive --zstd ;;
+  *) tar_archive ;;
 esac
 printf '%s\n' "$mark" >"$staging/.lab-archive"
 chown -R -h "$owner:$group" "$staging"

@@ -48,7 +48,7 @@ export function requireOwners(path: string, wanted: Ownership, ids: OwnerIds): v
 }
 
 /** Whether the path belongs to whom is declared. */
-export function ownedBy(fact: FileFact, wanted: Ownership): boolean {
+function ownedBy(fact: FileFact, wanted: Ownership): boolean {
   const uid = numeric(wanted.owner);
   const gid = numeric(wanted.group);
   return (
@@ -66,7 +66,7 @@ export function ownersOf(fact: FileFact): Ownership {
 }
 
 /** Sets owner and group, back to those of before. */
-export function ownerChange(path: string, wanted: Ownership, fact: FileFact): Change {
+function ownerChange(path: string, wanted: Ownership, fact: FileFact): Change {
   const before = ownersOf(fact);
   return {
     attribute: 'owner',
@@ -78,7 +78,7 @@ export function ownerChange(path: string, wanted: Ownership, fact: FileFact): Ch
 }
 
 /** Sets the permission bits, back to those of before. */
-export function modeChange(path: string, mode: string, fact: FileFact): Change {
+function modeChange(path: string, mode: string, fact: FileFact): Change {
   return {
     attribute: 'mode',
     before: fact.mode,

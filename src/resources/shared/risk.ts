@@ -4,7 +4,7 @@ const connectivity = /^\/etc\/(ssh|network|netplan|systemd\/network|wireguard|nf
 const privilege = /^\/etc\/(sudoers(\.d)?|doas(\.d|\.conf)?|pam\.d)(\/|$)/;
 
 /** What a change of the path can cut, from where the path is. */
-export function riskOfPath(path: string): Change['risk'] {
+function riskOfPath(path: string): Change['risk'] {
   if (connectivity.test(path)) return 'connectivity';
   return privilege.test(path) || path.endsWith('/.ssh/authorized_keys') ? 'privilege' : undefined;
 }

@@ -35,7 +35,7 @@ export const accountName = z.string().regex(/^[A-Za-z_][A-Za-z0-9_.-]{0,31}\$?$/
 });
 
 /** Owner or group of a path: a name, or a number as digits for an id that has no name on the host (`"999"`). */
-export const ownerName = z.union([accountName, z.string().regex(/^(0|[1-9]\d{0,9})$/, { error: 'an id is digits' })]);
+const ownerName = z.union([accountName, z.string().regex(/^(0|[1-9]\d{0,9})$/, { error: 'an id is digits' })]);
 
 /** Word of a command: anything but NUL. */
 export const word = z.string().refine(withoutNul, { error: 'an argument cannot hold a NUL byte' });

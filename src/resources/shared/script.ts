@@ -7,7 +7,7 @@ const loaded = new Map<string, string>();
  * A command that runs one of `src/resources/scripts/` with values as its positional arguments.
  *
  * @example
- * scriptArgv('unmount', ['/mnt/nas']);
+ * scriptArgv('hostname', ['nas']);
  */
 export function scriptArgv(name: string, values: readonly string[]): string[] {
   let text = loaded.get(name);

@@ -124,8 +124,12 @@ function compileRun(step: Extract<Step, { do: 'run' }>, names: Names): string {
 /** The command of a step for an error message; what goes to its stdin is not part of it. */
 export function describeStep(step: Step | undefined): string | undefined {
   if (step === undefined) return undefined;
-  if (step.do === 'run')
-    return step.argv.map((word) => (word.length > 200 ? `${word.slice(0, 197)}…` : word)).join(' ');
+  if (step.do === 'run') {
+    // A script is told by the name it was given as $0, not by its text.
+    const [shell, option, , name] = step.argv;
+    const words = shell === 'sh' && option === '-c' && name?.startsWith('lab-') ? step.argv.slice(3) : step.argv;
+    return words.map((word) => (word.length > 200 ? `${word.slice(0, 197)}…` : word)).join(' ');
+  }
   const validate = step.do === 'write' && step.validate ? `, validated by ${step.validate.join(' ')}` : '';
   return `${step.do} ${step.path}${validate}`;
 }
