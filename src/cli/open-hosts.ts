@@ -40,7 +40,7 @@ export async function onHosts<Value>(
     hosts.map((host) =>
       limit(async () => {
         try {
-          await using connection = await connect(host.name, host.connection, { hostKeys });
+          await using connection = await connect(host.name, host.connection, { hostKeys, hosts: inventory.hosts });
           await using session = await Session.open(connection, host.connection);
           return { host, value: await work(session, host) };
         } catch (thrown) {

@@ -52,7 +52,7 @@ export async function runPlaybook(name: string, options: PlaybookOptions): Promi
       playbook,
       hosts,
       playsOf,
-      connect: ({ name: host, connection }) => connect(host, connection, { hostKeys: keys }),
+      connect: ({ name: host, connection }) => connect(host, connection, { hostKeys: keys, hosts: inventory.hosts }),
       secrets: openedSecrets(),
       onEvent: (event) => {
         renderer.handle(event);

@@ -1,7 +1,7 @@
 import type { RemoteProcess } from './contract.ts';
 import { ended } from './process-exit.ts';
 
-export interface Collected {
+interface Collected {
   /** As `RemoteProcess.exit`: `null` is unknown, never success. */
   readonly code: number | null;
   readonly stdout: Buffer;

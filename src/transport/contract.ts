@@ -43,13 +43,23 @@ export interface HostKeyPolicy {
   firstContact(host: string, key: HostKey, fingerprint: string): Promise<boolean>;
 }
 
-/** A running process on the host with its three streams, closed with the connection. */
+/**
+ * A running process on the host with its three streams, closed with the connection. Both outputs have to be read: a full
+ * one stops the process.
+ */
 export interface RemoteProcess {
   readonly stdin: Writable;
   readonly stdout: Readable;
   readonly stderr: Readable;
-  /** Exit code; `null` when it ended without one (signal, connection lost): unknown, never success. */
+  /**
+   * Exit code; `null` when it ended without one (signal, connection lost, `kill`): unknown, never success. Settles after
+   * the output that somebody reads has arrived.
+   */
   readonly exit: Promise<number | null>;
+  /**
+   * Closes its streams at once and settles `exit` with `null`. On the host it is killed where the transport can do that
+   * (local; ssh for users other than root); elsewhere it sees the end of its input.
+   */
   kill(): void;
 }
 
@@ -64,11 +74,22 @@ export interface Connection extends AsyncDisposable {
   readonly closed: Promise<Error | undefined>;
 }
 
+/** What `connect` takes beside the settings of the host. */
+export interface ConnectOptions {
+  readonly hostKeys: HostKeyPolicy;
+  /** Ends the attempt to connect; an established connection ends by being disposed of. */
+  readonly signal?: AbortSignal | undefined;
+  /**
+   * The hosts of the inventory. A jump host that is one of them, by name or by address and port, is logged in to with
+   * its own settings, and its key is pinned under its own name.
+   */
+  readonly hosts?: ReadonlyMap<string, { readonly name: string; readonly connection: ConnectionSettings }> | undefined;
+}
+
 export interface Transport {
-  /** @throws LabError UNREACHABLE, AUTH_FAILED, HOST_KEY_UNKNOWN, HOST_KEY_CHANGED, SSH_CONFIG */
-  connect(
-    host: string,
-    settings: ConnectionSettings,
-    options: { readonly hostKeys: HostKeyPolicy; readonly signal?: AbortSignal | undefined },
-  ): Promise<Connection>;
+  /**
+   * @throws LabError UNREACHABLE, AUTH_FAILED, HOST_KEY_UNKNOWN, HOST_KEY_CHANGED, SSH_CONFIG; the reason of `signal`
+   * when that aborts
+   */
+  connect(host: string, settings: ConnectionSettings, options: ConnectOptions): Promise<Connection>;
 }

@@ -58,6 +58,7 @@ export class Deadline {
 
 /** Rejects with the signal's reason as soon as it aborts; the work itself goes on and must be torn down by the caller. */
 export async function abortable<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  work.catch(() => {}); // its late failure is nobody's any more
   signal.throwIfAborted();
   let onAbort: (() => void) | undefined;
   const aborted = new Promise<never>((_, reject) => {

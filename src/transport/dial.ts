@@ -1,8 +1,18 @@
 import { spawn } from 'node:child_process';
 import { connect, type Socket } from 'node:net';
 import { Duplex } from 'node:stream';
-import { LabError } from '../shared/errors.ts';
+import { LabError, type LabErrorDetails } from '../shared/errors.ts';
 import { type Endpoint, formatAddress } from './endpoint.ts';
+
+/** The connection ended before the host had even said that it speaks SSH: sshd sheds load so (MaxStartups). */
+export class DroppedBeforeBanner extends LabError {
+  constructor(endpoint: Endpoint, details: LabErrorDetails = {}) {
+    super('UNREACHABLE', `${formatAddress(endpoint)} closes the connection before it says anything`, {
+      hint: 'sshd refuses when many log in at once (MaxStartups), and so do fail2ban and /etc/hosts.deny',
+      ...details,
+    });
+  }
+}
 
 /**
  * A TCP connection to the endpoint, or the `ProxyCommand` that takes its place. No delay: otherwise every exchange waits
@@ -27,11 +37,15 @@ function dialTcp(endpoint: Endpoint, signal: AbortSignal): Promise<Socket> {
     socket.once('connect', () => {
       signal.removeEventListener('abort', onAbort);
       socket.removeListener('error', onError);
+      socket.on('error', () => {}); // until SSH listens; it looks whether the socket still lives
       resolve(socket);
     });
     const onError = (error: NodeJS.ErrnoException) => {
       signal.removeEventListener('abort', onAbort);
-      reject(unreachable(endpoint, codeOf(error), error));
+      const dropped = error.code === 'ECONNRESET';
+      reject(
+        dropped ? new DroppedBeforeBanner(endpoint, { cause: error }) : unreachable(endpoint, codeOf(error), error),
+      );
     };
     socket.once('error', onError);
   });
@@ -52,7 +66,6 @@ const plainWords: Readonly<Record<string, readonly [what: string, hint: string]>
   ETIMEDOUT: ['does not answer', 'is the host switched on, and does a firewall drop the packets?'],
   EHOSTUNREACH: ['cannot be reached: no route to the host', 'is the host switched on and in this network?'],
   ENETUNREACH: ['cannot be reached: no route to its network', 'is the VPN up, and is IPv6 available here?'],
-  ECONNRESET: ['closed the connection at once', 'does a firewall or fail2ban on the host refuse this address?'],
   EACCES: ['cannot be reached: this machine forbids the connection', 'look at the firewall of this machine'],
   EADDRNOTAVAIL: ['cannot be reached: this machine has no address for it', 'is the interface up, and its zone right?'],
 };

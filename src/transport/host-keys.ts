@@ -38,7 +38,7 @@ export function knownKeyTypes(known: KnownHostKeys): string[] {
   return [...new Set(keys.map(({ type }) => type))];
 }
 
-export type Verdict = 'trusted' | 'unknown' | LabError;
+type Verdict = 'trusted' | 'unknown' | LabError;
 
 /** Whether the presented key may be trusted; a LabError when it contradicts what is known. Pure. */
 export function judgeHostKey(endpoint: Endpoint, known: KnownHostKeys, key: HostKey): Verdict {

@@ -1,4 +1,4 @@
-import type { Connection, ConnectionSettings, HostKeyPolicy, Transport } from './contract.ts';
+import type { Connection, ConnectionSettings, ConnectOptions, Transport } from './contract.ts';
 
 /** Only what is used is loaded: ssh2 alone takes 40 ms. */
 const transports: Readonly<Record<ConnectionSettings['transport'], () => Promise<Transport>>> = {
@@ -20,15 +20,10 @@ const transports: Readonly<Record<ConnectionSettings['transport'], () => Promise
 export async function connect(
   host: string,
   settings: ConnectionSettings,
-  options: { readonly hostKeys: HostKeyPolicy; readonly signal?: AbortSignal | undefined },
+  options: ConnectOptions,
 ): Promise<Connection> {
   const transport = await transports[settings.transport]();
   return transport.connect(host, settings, options);
-}
-
-/** Starts loading a transport while something else is waited for. */
-export function preload(kind: ConnectionSettings['transport']): void {
-  transports[kind]().catch(() => {}); // the one who uses it is told
 }
 
 export { collect } from './collect.ts';

@@ -7,7 +7,7 @@ import type { Endpoint } from './endpoint.ts';
 import { account, hasRelevantConfig } from './ssh-config-files.ts';
 
 /** What the inventory says; it wins over the configuration files, as options on ssh's command line do. */
-export interface EndpointRequest {
+interface EndpointRequest {
   readonly name: string;
   readonly address: string;
   readonly port?: number | undefined;

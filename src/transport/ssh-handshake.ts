@@ -5,11 +5,12 @@ import { LabError } from '../shared/errors.ts';
 import type { Authentication } from './authentication.ts';
 import type { HostKey, HostKeyPolicy } from './contract.ts';
 import { abortable, type Deadline } from './deadline.ts';
+import { DroppedBeforeBanner } from './dial.ts';
 import { type Endpoint, formatAddress } from './endpoint.ts';
 import { askAboutHostKey, judgeHostKey, type KnownHostKeys, knownKeyTypes } from './host-keys.ts';
 import { hostKeyOf, sameKey } from './known-hosts.ts';
 
-export interface Handshake {
+interface Handshake {
   readonly endpoint: Endpoint;
   readonly authentication: Authentication;
   readonly known: KnownHostKeys;
@@ -23,9 +24,6 @@ export interface LoggedIn {
   readonly client: Client;
   readonly hostKey: HostKey;
 }
-
-/** The connection ended before the host had even said that it speaks SSH: sshd sheds load so (MaxStartups). */
-export class DroppedBeforeBanner extends LabError {}
 
 /** What was seen so far, to say how far it came. */
 interface Progress {
@@ -42,6 +40,7 @@ interface Progress {
  */
 export async function logIn(stream: Duplex, handshake: Handshake): Promise<LoggedIn> {
   const { endpoint, authentication, known, deadline } = handshake;
+  if (stream.destroyed) throw new DroppedBeforeBanner(endpoint);
   const progress: Progress = { firstBytes: '', hostKey: undefined, keyProblem: undefined };
   const ssh = new NodeSSH();
   const config: Config = {
@@ -131,10 +130,7 @@ function failure(error: unknown, handshake: Handshake, progress: Progress): unkn
     if (said !== '' && !/^Exceeded MaxStartups|^Not allowed/.test(said)) {
       return new LabError('UNREACHABLE', `${where} does not speak SSH`, { ...details, hint: notSshHint });
     }
-    return new DroppedBeforeBanner('UNREACHABLE', `${where} closes the connection before it says anything`, {
-      ...details,
-      hint: 'sshd refuses when many log in at once (MaxStartups), and so do fail2ban and /etc/hosts.deny',
-    });
+    return new DroppedBeforeBanner(endpoint, details);
   }
   if (/no matching/i.test(message)) {
     return new LabError('UNREACHABLE', `${where} and lab have no algorithm in common`, {

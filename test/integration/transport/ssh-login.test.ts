@@ -212,6 +212,26 @@ describe('jump hosts', () => {
     expect(bastion.sessionPids()).toHaveLength(1);
   });
 
+  test('of the inventory are logged in to with their own settings, and their key is pinned under their name', async () => {
+    await using bastion = await Sshd.start();
+    const connection = bastion.settings();
+    const hosts = new Map([['vps', { name: 'vps', connection }]]);
+    const asked: string[] = [];
+    const hostKeys = {
+      pinned(host: string) {
+        asked.push(host);
+        return [host === 'vps' ? bastion.hostKey() : sshd.hostKey()];
+      },
+      firstContact: async () => false,
+    };
+    for (const jump of ['vps', `127.0.0.1:${bastion.port}`]) {
+      const settings = sshd.settings({ proxyJump: [jump] });
+      await using login = await connect('nas', settings, { hostKeys, hosts });
+      expect((await collect(await login.start(['true']))).code).toBe(0);
+    }
+    expect(asked).toEqual(['vps', 'nas', 'vps', 'nas']);
+  });
+
   test('several, one behind the other, and all of them closed at the end', async () => {
     await using first = await Sshd.start();
     await using second = await Sshd.start();

@@ -210,18 +210,21 @@ describe('a host that cannot be reached', () => {
     });
   });
 
-  test('because it closes every connection before its banner, after some tries', async () => {
-    let tries = 0;
-    const port = await serve((socket) => {
-      tries++;
-      socket.end();
-    });
-    await expect(dial({ port })).rejects.toMatchObject({
-      code: 'UNREACHABLE',
-      message: expect.stringContaining('closes the connection before it says anything'),
-    });
-    expect(tries).toBe(5);
-  });
+  test.each(['end', 'resetAndDestroy'] as const)(
+    'because it drops every connection, after some tries: %s',
+    async (drop) => {
+      let tries = 0;
+      const port = await serve((socket) => {
+        tries++;
+        socket[drop]();
+      });
+      await expect(dial({ port })).rejects.toMatchObject({
+        code: 'UNREACHABLE',
+        message: expect.stringContaining('closes the connection before it says anything'),
+      });
+      expect(tries).toBe(5);
+    },
+  );
 
   test('because no algorithm is in common', async () => {
     await using odd = await Sshd.start(['KexAlgorithms sntrup761x25519-sha512@openssh.com']);
