@@ -92,8 +92,9 @@ lab_put() {
   fi
 }
 
-# Starts the uploaded program in a session of its own and streams its log from here on.
+# Starts the uploaded program in a session of its own.
 lab_start() {
+  LAB_PID=
   if [ -z "$LAB_READY" ]; then
     printf '\n%s end refused\n' "$LAB_N"
     return 0
@@ -103,6 +104,11 @@ lab_start() {
   export LAB_STATE LAB_DIR LAB_RUN LAB_N LAB_CONTROLLER
   setsid sh "$LAB_DIR/program" apply >>"$LAB_DIR/log" 2>&1 </dev/null &
   LAB_PID=$!
+}
+
+# Streams the stage's log from here on.
+lab_follow() {
+  [ -n "$LAB_PID" ] || return 0
   # Where tail cannot be told of changes (overlayfs), it looks once a second unless asked to look more often.
   lab_interval=0.05
   tail -s "$lab_interval" -n 0 /dev/null >/dev/null 2>&1 || lab_interval=1

@@ -78,11 +78,14 @@ export class Session implements AsyncDisposable {
   /**
    * Sends shell text and hands every token that comes back to `consume`, until the shell has worked through it. For long
    * texts pass pieces: they are sent one after the other, as the host takes them.
+   *
+   * @param afterwards what the shell does when it has answered, without being asked again; its output is for `follow`
    */
   async exchange(
     text: string | Iterable<string> | AsyncIterable<string>,
     consume: (token: Mark | Data) => void,
     timeoutSeconds = requestTimeoutSeconds,
+    afterwards = '',
   ): Promise<void> {
     const done = randomBytes(4).toString('hex');
     const finished = this.#until((token) => {
@@ -97,7 +100,7 @@ export class Session implements AsyncDisposable {
       await this.#write(`LAB_N=${this.nonce}\n${prelude}\n`);
     }
     for await (const piece of typeof text === 'string' ? [text] : text) await this.#write(`${piece}\n`);
-    await this.#write(`printf '\\n%s done %s\\n' "$LAB_N" ${done}\n`);
+    await this.#write(`printf '\\n%s done %s\\n' "$LAB_N" ${done}\n${afterwards}\n`);
     await finished;
   }
 

@@ -58,12 +58,14 @@ export class Applier {
     this.#stages++;
     const follower = new Follower(this.#session, stage, `stage-${this.#stages}`, listener);
     const answer: string[] = [];
-    await this.#session.exchange(this.#upload(stage), (token) => {
+    const consume = (token: Mark | Data) => {
       if (token.kind === 'data' && !follower.begun) answer.push(token.bytes.toString());
       else if (token.kind === 'mark' && token.fields[0] === 'e' && token.fields[1] === 'lock')
         this.#judgeLock(token, answer.join(''), listener);
       else follower.take(token);
-    });
+    };
+    // The log is followed only after the answer: two that write at once would tear each other's marks.
+    await this.#session.exchange(this.#upload(stage), consume, undefined, 'lab_follow');
     this.#locked = true;
     const timer = setInterval(() => void this.#session.send('lab_check'), checkIntervalMs);
     try {
