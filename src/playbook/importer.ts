@@ -36,10 +36,17 @@ const runningModules: Record<string, unknown> = new Proxy(
   {
     has: (_target, name) =>
       name === packageName || (typeof name === 'string' && name.startsWith(rolePrefix) && existsSync(roleFile(name))),
-    get: (_target, name) =>
-      name === packageName ? import('../index.ts') : typeof name === 'string' ? import(roleFile(name)) : undefined,
+    get: (_target, name) => {
+      if (name === packageName) return import('../index.ts').then(asTranspiled);
+      return typeof name === 'string' ? import(roleFile(name)).then(asTranspiled) : undefined;
+    },
   },
 );
+
+/** Transpiled code takes the default export of a module only when this marks it as one. */
+function asTranspiled(module: object): object {
+  return { ...module, __esModule: true };
+}
 
 function roleFile(specifier: string): string {
   return join(codeRoot, 'roles', specifier.slice(rolePrefix.length), `role${codeExtension}`);

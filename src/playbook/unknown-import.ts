@@ -2,7 +2,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { builtinModules } from 'node:module';
 import { dirname, join, resolve, sep } from 'node:path';
 import { nearest } from '../shared/suggest.ts';
-import { codeRoot } from './own-package.ts';
+import { codeExtension, codeRoot } from './own-package.ts';
 
 export interface ImportProblem {
   readonly found?: string | undefined;
@@ -57,7 +57,8 @@ function replacePart(specifier: string, part: string, by: string): string {
 }
 
 function describeRole(name: string): ImportProblem {
-  const roles = entries(join(codeRoot, 'roles'), false);
+  const folder = join(codeRoot, 'roles');
+  const roles = entries(folder, false).filter((role) => existsSync(join(folder, role, `role${codeExtension}`)));
   const near = nearest(name, roles);
   if (near !== undefined) return { hint: `did you mean "labwright/roles/${near}"?` };
   return { hint: roles.length === 0 ? 'no roles are built in' : `roles of labwright: ${roles.join(', ')}` };

@@ -127,6 +127,19 @@ export default definePlaybook({ inventory, plays: [] });
     expect({ stdout, stderr }).toEqual({ stdout: 'true hunter2\n', stderr: '' });
   });
 
+  test('uses the roles of the package, with their types', async () => {
+    const source = `import { definePlaybook } from 'labwright';
+import base from 'labwright/roles/base';
+import inventory from '../inventory/index.ts';
+export default definePlaybook({ inventory, plays: [{ name: 'all', hosts: 'all', roles: [base({ timezone: 'UTC' })] }] });
+`;
+    writeFileSync(join(home, 'playbooks/base.ts'), source);
+    expect(await lab(home, 'run', 'base', '--check')).toMatchObject({ exitCode: 3, stderr: '' });
+    edit(join(home, 'playbooks/base.ts'), "timezone: 'UTC'", 'timezone: 1');
+    const { exitCode, stderr } = await lab(home, 'run', 'base', '--check');
+    expect({ exitCode, stderr }).toMatchObject({ exitCode: 4, stderr: expect.stringContaining('playbooks/base.ts:4') });
+  });
+
   test('does not compile with an unknown host, and says which was meant', async () => {
     const source = readFileSync(join(home, 'playbooks/site.ts'), 'utf8');
     writeFileSync(join(home, 'playbooks/wrong.ts'), source.replace("hosts: 'storage'", "hosts: 'storag'"));

@@ -66,6 +66,19 @@ describe('a playbook', () => {
     expect(fail).toThrow(LabError);
   });
 
+  test('uses the roles of the package', async () => {
+    const cwd = project({
+      'a.ts': `import base from 'labwright/roles/base';
+        import { definePlaybook } from 'labwright';
+        import inventory from './inventory/index.ts';
+        export default definePlaybook({ inventory, plays: [{ name: 'all', hosts: 'all', roles: [base] }] });`,
+      'inventory/index.ts': inventoryModule,
+    });
+    const { playbook } = await loadPlaybook('a', cwd);
+    const { default: base } = await import('../../../roles/base/role.ts');
+    expect(playbook.plays[0]?.roles[0]?.role).toBe(base.definition);
+  });
+
   test('may await at its top level, and import JSON, JavaScript and what Node brings', async () => {
     const cwd = project({
       'package.json': '{"type":"module"}',
