@@ -1,10 +1,12 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { ConnectionSettings, HostKey, HostKeyPolicy } from '../../../src/transport/contract.ts';
+
+const program = '/usr/sbin/sshd';
 
 /** A real sshd on loopback, for the user that runs the tests, with host keys and client keys of its own. */
 export class Sshd implements AsyncDisposable {
@@ -20,6 +22,7 @@ export class Sshd implements AsyncDisposable {
 
   /** `options` are lines of sshd_config; they come first and win. */
   static async start(options: readonly string[] = []): Promise<Sshd> {
+    if (!existsSync(program)) throw new Error(`${program} is missing: sh scripts/setup-sshd.sh installs it`);
     const directory = mkdtempSync(join(tmpdir(), 'lab-sshd-'));
     const sshd = new Sshd(directory, await freePort());
     for (const type of ['ed25519', 'ecdsa', 'rsa']) keygen(join(directory, `host_${type}`), type);
@@ -69,7 +72,7 @@ export class Sshd implements AsyncDisposable {
   async restart(): Promise<void> {
     await this.stop();
     if (process.getuid?.() === 0) mkdirSync('/run/sshd', { recursive: true });
-    this.#process = spawn('/usr/sbin/sshd', ['-D', '-e', '-f', this.path('config')], {
+    this.#process = spawn(program, ['-D', '-e', '-f', this.path('config')], {
       stdio: ['ignore', 'ignore', 'pipe'],
     });
     let log = '';
