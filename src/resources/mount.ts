@@ -38,7 +38,13 @@ const props = z
       .regex(/^[a-z0-9._]+$/, { error: 'a file system type such as "ext4"' })
       .optional(),
     options: z
-      .array(field.refine((option) => !/[\s,]/.test(option), { error: 'one option without blanks and commas' }))
+      .array(
+        field
+          .refine((option) => !/[\s,]/.test(option), { error: 'one option without blanks and commas' })
+          .refine((option) => !/^pass(word|wd)?=/.test(option), {
+            error: 'everybody can read /etc/fstab: put a password into a file and name it, credentials=/etc/…',
+          }),
+      )
       .default(['defaults']),
     /** Fifth field of fstab(5). */
     dump: z.int().min(0).max(1).default(0),

@@ -92,6 +92,7 @@ test('a directory that is missing is made, in one that exists', async () => {
 test.each([
   ['no source', { path, type: 'ext4' }],
   ['an option with a comma', { ...disk, options: ['ro,noexec'] }],
+  ['a password', { ...disk, options: ['password=x'] }],
   ['an option of mount', { ...disk, source: '--all' }],
 ])('refused: %s', (_, props) => {
   expect(() => mount(props)).toThrow(expect.objectContaining({ code: 'RESOURCE_PROPS' }));

@@ -165,6 +165,18 @@ describe('what stands in the way', () => {
     expect(await host.sh('cat /srv/small/f; ls -A /srv/small')).toBe('old\nf\n');
   });
 
+  test('a file that is a mount of its own is written in place, and back', async () => {
+    await host.sh('cd /root && echo one >outside && echo >inside && mount --bind outside inside');
+    const before = await host.sh('stat -c "%i %a" /root/inside; cat /root/inside');
+    const outcome = await runOn(host, () => file({ path: '/root/inside', content: 'two\n', mode: '0600' }));
+    expect(outcome.finished.failure).toBeUndefined();
+    expect(await host.sh('cat /root/outside; stat -c %a /root/outside; ls -A /root')).toMatch(
+      /^two\n600\n(?!.*\.lab-)/s,
+    );
+    await revertLastRun(host);
+    expect(await host.sh('stat -c "%i %a" /root/inside; cat /root/inside')).toBe(before);
+  });
+
   test('another hard link keeps the old content', async () => {
     await host.sh('echo old >/root/one; ln /root/one /root/two');
     const outcome = await runOn(host, () => file({ path: '/root/one', content: 'new\n' }));
