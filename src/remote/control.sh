@@ -1,8 +1,6 @@
 # Sent before the first change of a run: the lock, the upload of a stage, its start. POSIX sh. Runs in the shell of the
 # connection; the stage itself runs detached from it (apply.sh), so that a lost connection never stops it half-way.
 
-lab_boot_id() { lab_line_of /proc/sys/kernel/random/boot_id; }
-
 lab_alive() { [ -n "$1" ] && kill -0 "$1" 2>/dev/null; }
 
 # lab_lock RUN WHO LAST : takes the host's lock, or says who holds it. Sets LAB_READY when the run may go on. LAST is the

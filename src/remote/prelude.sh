@@ -124,6 +124,17 @@ lab_line_of() {
   printf '%s' "$lab_value"
 }
 
+# New at every boot: the kernel's id, and when the first process began, as a container keeps the kernel of its machine
+# (proc(5), /proc/pid/stat: the 20th field after the name is starttime).
+lab_boot_id() {
+  lab_line_of /proc/sys/kernel/random/boot_id
+  lab_line=$(lab_line_of /proc/1/stat)
+  # Split on purpose.
+  # shellcheck disable=SC2086
+  set -- ${lab_line##*) }
+  shift 19 2>/dev/null && printf -- '-%s' "$1"
+}
+
 lab_fact() { printf '%s=%s\n' "$1" "$2"; }
 
 # What kind of system this is, with one process (uname).
@@ -142,7 +153,7 @@ lab_read_system() {
       break
     fi
   done
-  IFS= read -r lab_line </proc/sys/kernel/random/boot_id && lab_fact boot "$lab_line"
+  lab_fact boot "$(lab_boot_id)"
   IFS=' ' read -r lab_line _ </proc/uptime && lab_fact uptime "$lab_line"
   IFS= read -r lab_line </sys/devices/system/cpu/online && lab_fact cpus "$lab_line"
   IFS= read -r lab_line </proc/meminfo && lab_fact memory "$lab_line"

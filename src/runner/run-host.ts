@@ -6,6 +6,7 @@ import { Session } from '../remote/session.ts';
 import { asLabError, LabError } from '../shared/errors.ts';
 import { Redactor, type Secret } from '../shared/secret.ts';
 import type { Connection } from '../transport/contract.ts';
+import { connectAfterReboot } from './after-reboot.ts';
 import { Applier, type StageEnd } from './apply/apply-stage.ts';
 import { type Action, compileStage } from './apply/compile.ts';
 import { describeChange, describePlan } from './describe-plan.ts';
@@ -59,9 +60,7 @@ export async function runHost(task: HostRun): Promise<HostResult> {
   let status: HostStatus;
   try {
     emit({ event: 'host-connecting', host: name });
-    await using connection = await task.connect();
-    emit({ event: 'host-connected', host: name });
-    status = await worker.work(connection);
+    status = await worker.work();
   } catch (thrown) {
     failure = asLabError(thrown).with({ host: name });
     status = failure.exitCode === 3 ? 'unreachable' : 'failed';
@@ -88,6 +87,10 @@ class HostWorker {
   firstPlan: readonly Planned[] = [];
   readonly #task: HostRun;
   readonly #changed = new Set<string>();
+  /** Plans made. */
+  #stage = 0;
+  /** Stages applied before a reboot. */
+  #applied = 0;
   #lastPlan: readonly Planned[] = [];
 
   constructor(task: HostRun) {
@@ -95,38 +98,62 @@ class HostWorker {
     for (const secret of [...task.secrets, ...secretsIn(task.host)]) this.redactor.add(secret);
   }
 
-  async work(connection: Connection): Promise<HostStatus> {
-    await using session = await Session.open(connection, this.#task.host.connection);
-    try {
-      return await this.#converge(session);
-    } finally {
-      this.roundTrips = session.roundTrips;
+  async work(): Promise<HostStatus> {
+    let rebootedFrom: string | undefined;
+    for (;;) {
+      await using connection = await this.#connect(rebootedFrom);
+      await using session = await Session.open(connection, this.#task.host.connection);
+      try {
+        const end = await this.#converge(session);
+        if (typeof end === 'string') return end;
+        rebootedFrom = end.rebootedFrom;
+      } finally {
+        this.roundTrips += session.roundTrips;
+      }
     }
   }
 
-  async #converge(session: Session): Promise<HostStatus> {
+  /** @param rebootedFrom the boot id before a reboot: the host is waited for until it has another */
+  async #connect(rebootedFrom: string | undefined): Promise<Connection> {
+    const { connect, emit, host } = this.#task;
+    if (rebootedFrom === undefined) {
+      const connection = await connect();
+      emit({ event: 'host-connected', host: host.name });
+      return connection;
+    }
+    emit({ event: 'host-notice', host: host.name, level: 'info', text: 'rebooting; waiting until it is back' });
+    return connectAfterReboot(connect, host, rebootedFrom);
+  }
+
+  async #converge(session: Session): Promise<HostStatus | { readonly rebootedFrom: string }> {
     const { mode, run, stop } = this.#task;
     let loader = new FactLoader(session);
     const declared = await this.#declare(loader);
-    this.firstPlan = await this.#plan(declared, loader, 1);
+    const plan = await this.#plan(declared, loader, ++this.#stage);
+    if (this.#stage === 1) this.firstPlan = plan;
     if (this.failure !== undefined) return 'failed';
-    await this.#task.review?.(this.firstPlan, await loader.read());
+    if (this.#stage === 1) await this.#task.review?.(this.firstPlan, await loader.read());
     if (mode === 'check' || mode === 'plan') return this.#wouldChange() ? 'would-change' : 'ok';
 
-    if (applicable(this.firstPlan).length > 0) requireRoot(await loader.system());
-    const applier = new Applier(session, { run, lastRun: (await loader.state()).lastRun });
+    if (applicable(plan).length > 0) requireRoot(await loader.system());
+    const applier = new Applier(session, { run, lastRun: (await loader.state()).lastRun, stagesBefore: this.#applied });
     const forward = () => void applier.stop();
     stop.addEventListener('abort', forward, { once: true });
     try {
-      for (let stage = 1; ; stage++) {
+      for (;;) {
         const due = applicable(this.#lastPlan);
         if (due.length === 0) break;
         if (stop.aborted) return await this.#end(applier, 'stopped');
-        if (stage > maxStages) throw new LabError('NOT_CONVERGED', `still not settled after ${maxStages} stages`);
+        if (this.#stage > maxStages) throw new LabError('NOT_CONVERGED', `still not settled after ${maxStages} stages`);
         const end = await applier.apply(compileStage(run, due), this.#listener());
         if (end !== 'complete') return await this.#end(applier, end);
+        if (due.some(reboots)) {
+          this.#applied = applier.stages;
+          await applier.release('complete');
+          return { rebootedFrom: (await loader.system()).bootId };
+        }
         loader = new FactLoader(session);
-        await this.#plan(declared, loader, stage + 1);
+        await this.#plan(declared, loader, ++this.#stage);
         this.#requireConverged();
         if (this.failure !== undefined) return await this.#end(applier, 'failed');
       }
@@ -286,7 +313,13 @@ function requireRoot({ uid }: SystemFact): void {
 function applicable(planned: readonly Planned[]): readonly Planned[] {
   const barrier = planned.findIndex((plan) => plan.outcome === 'known-after-apply');
   const upTo = barrier < 0 ? planned : planned.slice(0, barrier);
-  return upTo.filter((plan) => plan.outcome === 'change');
+  const due = upTo.filter((plan) => plan.outcome === 'change');
+  // What is declared after a reboot waits until the host is back.
+  return due.slice(0, due.findIndex(reboots) + 1 || due.length + 1);
+}
+
+function reboots(plan: Planned): boolean {
+  return plan.changes.some((change) => change.reboots === true);
 }
 
 /** An error as events carry it: redacted, no stack. */

@@ -84,7 +84,7 @@ export interface SystemFact {
   readonly kernel: string;
   readonly init: 'systemd' | 'openrc' | 'other';
   readonly packageManager: 'apt' | 'apk' | 'dnf' | 'pacman' | 'none';
-  /** New at every boot (`/proc/sys/kernel/random/boot_id`). */
+  /** New at every boot: `/proc/sys/kernel/random/boot_id` and the start of the first process. */
   readonly bootId: string;
   readonly uptimeSeconds: number;
   readonly cpus: number;

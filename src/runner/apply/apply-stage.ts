@@ -26,6 +26,8 @@ export interface RunIdentity {
   readonly run: string;
   /** The run that had changed the host last when its facts were read. */
   readonly lastRun: string | null;
+  /** Stages of this run on this host before a reboot. */
+  readonly stagesBefore: number;
 }
 
 export type StageEnd = 'complete' | 'failed' | 'stopped';
@@ -38,12 +40,17 @@ export class Applier {
   readonly #session: Session;
   readonly #identity: RunIdentity;
   #locked = false;
-  #stages = 0;
+  #stages: number;
   #stopping = false;
 
   constructor(session: Session, identity: RunIdentity) {
     this.#session = session;
     this.#identity = identity;
+    this.#stages = identity.stagesBefore;
+  }
+
+  get stages(): number {
+    return this.#stages;
   }
 
   /** Asks the host to end the stage after the action it is in. */
@@ -84,7 +91,7 @@ export class Applier {
 
   async *#upload(stage: Stage): AsyncGenerator<string> {
     const { run, lastRun } = this.#identity;
-    if (this.#stages === 1) {
+    if (this.#stages === this.#identity.stagesBefore + 1) {
       const who = `${userInfo().username}@${hostname()}`;
       yield `${control}\nlab_lock ${quote(run)} ${quote(who)} ${quote(lastRun ?? '')}`;
     }
