@@ -6,6 +6,5 @@ set -eu
 
 cd "$(dirname "$0")/.."
 sh scripts/prepare.sh
-sh scripts/setup-sshd.sh
 sh scripts/setup-test-tools.sh
 exec npx --no -- vitest run --project unit --project integration --project e2e "$@"

@@ -22,7 +22,7 @@ export class Sshd implements AsyncDisposable {
 
   /** `options` are lines of sshd_config; they come first and win. */
   static async start(options: readonly string[] = []): Promise<Sshd> {
-    if (!existsSync(program)) throw new Error(`${program} is missing: sh scripts/setup-sshd.sh installs it`);
+    if (!existsSync(program)) throw new Error(`${program} is missing: sh scripts/setup-test-tools.sh installs it`);
     const directory = mkdtempSync(join(tmpdir(), 'lab-sshd-'));
     const sshd = new Sshd(directory, await freePort());
     for (const type of ['ed25519', 'ecdsa', 'rsa']) keygen(join(directory, `host_${type}`), type);
