@@ -1,8 +1,8 @@
-import { statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import ts from 'typescript';
 import { codeExtension, codeRoot, isEngineFile } from './own-package.ts';
 import type { TypeCheckResult, TypeProblem } from './type-check.ts';
+import { type FileStamp, stampOf } from './type-check-stamp.ts';
 
 // Run as a process of its own, so that loading the compiler (a second and more) never weighs on a run: the playbook's
 // path is the argument, the result goes to stdout as JSON. Only type-check.ts starts it.
@@ -37,7 +37,7 @@ if (playbook !== undefined) process.stdout.write(JSON.stringify(check(playbook))
 function check(file: string): TypeCheckResult {
   const { options, ambient, problems, configs } = readConfig(file);
   const host = ts.createCompilerHost(options);
-  const stamps = new Map<string, TypeCheckResult['files'][number]>();
+  const stamps = new Map<string, FileStamp>();
   for (const config of configs) stamp(stamps, config);
   const readSource = host.getSourceFile;
   host.getSourceFile = (name, ...rest) => {
@@ -111,8 +111,7 @@ function problemOf({ file, start, code, messageText }: ts.Diagnostic): TypeProbl
   return { code, message, at: { file: file.fileName, line: line + 1, column: character + 1 } };
 }
 
-function stamp(stamps: Map<string, TypeCheckResult['files'][number]>, file: string): void {
-  if (stamps.has(file)) return;
-  const stat = statSync(file, { throwIfNoEntry: false });
-  if (stat !== undefined) stamps.set(file, [file, stat.size, stat.mtimeMs]);
+function stamp(stamps: Map<string, FileStamp>, file: string): void {
+  const found = stamps.has(file) ? undefined : stampOf(file);
+  if (found !== undefined) stamps.set(file, found);
 }

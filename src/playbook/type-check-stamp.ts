@@ -4,8 +4,8 @@ import { dirname, join } from 'node:path';
 import { cacheFolder } from './cache-folder.ts';
 import { packageVersion } from './own-package.ts';
 
-/** Path, size in bytes, modification time in milliseconds. */
-export type FileStamp = readonly [path: string, size: number, modifiedMs: number];
+/** Path, size in bytes, modification time in milliseconds, hash of the content. */
+export type FileStamp = readonly [path: string, size: number, modifiedMs: number, hash: string];
 
 interface Stamp {
   /** Of labwright, which brings the compiler. */
@@ -19,9 +19,14 @@ export function isChecked(playbook: string): boolean {
   if (path === undefined) return false;
   try {
     const { version, files } = JSON.parse(readFileSync(path, 'utf8')) as Stamp;
-    const expected = new Map(files.map((file) => [file[0], file]));
+    const expected = new Set(files.map(([file]) => file));
     const installed = installationFiles(playbook);
-    return version === packageVersion() && installed.every((file) => expected.has(file)) && files.every(isUnchanged);
+    if (version !== packageVersion() || !installed.every((file) => expected.has(file))) return false;
+    const now = files.map(unchanged);
+    if (now.includes(undefined)) return false;
+    // Written anew with the same content, by a build or by git: next time a stat tells.
+    if (now.some((stamp, index) => stamp !== files[index])) writeStamp(path, now as FileStamp[]);
+    return true;
   } catch {
     // Never checked, or the stamp is damaged.
     return false;
@@ -32,11 +37,22 @@ export function isChecked(playbook: string): boolean {
 export function rememberChecked(playbook: string, files: readonly FileStamp[]): void {
   const path = stampPath(playbook);
   if (path === undefined) return;
-  const installed = installationFiles(playbook).map((file): FileStamp => {
+  const installed = installationFiles(playbook).map(stampOf);
+  writeStamp(path, [...files, ...installed.filter((stamp) => stamp !== undefined)]);
+}
+
+/** A file as it is now; undefined when it cannot be read. */
+export function stampOf(file: string): FileStamp | undefined {
+  try {
     const { size, mtimeMs } = statSync(file);
-    return [file, size, mtimeMs];
-  });
-  const stamp: Stamp = { version: packageVersion(), files: [...files, ...installed] };
+    return [file, size, mtimeMs, createHash('sha256').update(readFileSync(file)).digest('base64url')];
+  } catch {
+    return undefined;
+  }
+}
+
+function writeStamp(path: string, files: readonly FileStamp[]): void {
+  const stamp: Stamp = { version: packageVersion(), files };
   try {
     const temporary = `${path}.${process.pid}`;
     writeFileSync(temporary, JSON.stringify(stamp), { mode: 0o600 });
@@ -51,9 +67,14 @@ function stampPath(playbook: string): string | undefined {
   return folder && join(folder, `${createHash('sha256').update(playbook).digest('hex').slice(0, 32)}.json`);
 }
 
-function isUnchanged([path, size, modifiedMs]: FileStamp): boolean {
+/** The stamp itself, or a new one when only the time differs; undefined when the content does. */
+function unchanged(stamp: FileStamp): FileStamp | undefined {
+  const [path, size, modifiedMs, hash] = stamp;
   const stat = statSync(path, { throwIfNoEntry: false });
-  return stat !== undefined && stat.size === size && stat.mtimeMs === modifiedMs;
+  if (stat?.size !== size) return undefined;
+  if (stat.mtimeMs === modifiedMs) return stamp;
+  const now = stampOf(path);
+  return now?.[3] === hash ? now : undefined;
 }
 
 /**

@@ -38,6 +38,8 @@ describe('the type check', () => {
     rmSync(join(cwd, 'tsconfig.json'));
     expect(isChecked(file)).toBe(true);
     utimesSync(file, new Date(), new Date(Date.now() + 5000));
+    expect(isChecked(file)).toBe(true);
+    writeFileSync(file, site.replace('hello', 'jello'));
     expect(isChecked(file)).toBe(false);
   });
 
