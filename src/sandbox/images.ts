@@ -1,11 +1,12 @@
 import { fileURLToPath } from 'node:url';
 import { LabError } from '../shared/errors.ts';
 import { docker, tryCommand } from './docker.ts';
+import { requireImageTools } from './requirements.ts';
 
 /** `host`: a bare Debian with systemd and sshd. `client`: the machine outside, with tools to look at the hosts. */
 export type ImageKind = 'host' | 'client';
 
-export const imageScript = fileURLToPath(new URL('image/build-image.sh', import.meta.url));
+const imageScript = fileURLToPath(new URL('image/build-image.sh', import.meta.url));
 
 /** Name of the image that the present recipe makes, e.g. `labwright/sandbox-host:136674524356`. */
 export async function imageName(kind: ImageKind): Promise<string> {
@@ -27,8 +28,7 @@ export async function imageExists(name: string): Promise<boolean> {
 export async function ensureImage(kind: ImageKind, onBuild?: (kind: ImageKind) => void): Promise<string> {
   const name = await imageName(kind);
   if (await imageExists(name)) return name;
-  const { requireImageTools } = await import('./requirements.ts');
-  await requireImageTools();
+  await requireImageTools(imageScript);
   onBuild?.(kind);
   const built = await tryCommand(['sh', imageScript, 'build', kind]);
   if (built.exitCode !== 0) {

@@ -15,12 +15,11 @@ export async function requireDocker(): Promise<void> {
 }
 
 /**
- * Checks that an image can be made: mmdebstrap, and root for it.
+ * Checks that an image can be made by that script: mmdebstrap, and root for it.
  *
  * @throws LabError SANDBOX_REQUIREMENTS
  */
-export async function requireImageTools(): Promise<void> {
-  const { imageScript } = await import('./images.ts');
+export async function requireImageTools(imageScript: string): Promise<void> {
   if (process.getuid?.() !== 0) {
     throw requirement({
       expected: 'root, for making the base images (once)',
