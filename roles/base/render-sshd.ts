@@ -42,7 +42,7 @@ export const validateSshd: readonly string[] = [
     'mkdir -p /run/sshd && chmod 0755 /run/sshd',
     'all=$(mktemp) || exit 1',
     'trap \'rm -f "$all"\' EXIT',
-    'printf "Include %s\\nInclude /etc/ssh/sshd_config\\n" "$1" >"$all"',
+    '{ echo "Include $1"; echo "Include /etc/ssh/sshd_config"; } >"$all"',
     '"$(command -v sshd || echo /usr/sbin/sshd)" -t -f "$all"',
   ].join('\n'),
   'lab',

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { Facts } from '../remote/facts/contract.ts';
+import type { Facts, FileFact } from '../remote/facts/contract.ts';
 import { sysctlPath } from '../remote/facts/sysctl-path.ts';
 import { LabError } from '../shared/errors.ts';
 import type { Change } from './contract.ts';
@@ -29,7 +29,8 @@ type Props = z.output<typeof props>;
 
 interface Current {
   readonly value: string | null;
-  readonly file: CurrentFile;
+  /** Only the fact when the drop-in is to be absent. */
+  readonly file: CurrentFile | FileFact;
 }
 
 /**
@@ -45,12 +46,15 @@ export const sysctl = defineResource({
   id: ({ key }: Props) => key,
 
   async read(host: Facts, props: Props): Promise<Current> {
-    const [value, file] = await Promise.all([host.sysctl(props.key), readManagedFile(host, dropIn(props))]);
+    const [value, file] = await Promise.all([
+      host.sysctl(props.key),
+      props.state === 'absent' ? host.file(dropIn(props).path) : readManagedFile(host, dropIn(props)),
+    ]);
     return { value, file };
   },
 
   diff(props: Props, { value, file }: Current): readonly Change[] {
-    if (props.state === 'absent') return removalOf(file.fact);
+    if (!('fact' in file)) return removalOf(file);
     const wanted = normalised(props.value);
     const changes: Change[] = [];
     if (value === null && !props.ignoreUnknown) {

@@ -55,7 +55,8 @@ type Props = z.output<typeof props>;
 
 interface Current {
   readonly system: SystemFact;
-  readonly file: CurrentFile;
+  /** Only the fact when the file is to be absent. */
+  readonly file: CurrentFile | FileFact;
   readonly unit: UnitFact;
 }
 
@@ -80,14 +81,18 @@ export const unitFile = defineResource({
       if (error instanceof KnownAfterApply || error instanceof LabError) return notFound(props.name);
       throw error;
     });
-    const [system, file, known] = await Promise.all([host.system(), readManagedFile(host, fileOf(props)), unit]);
+    const [system, file, known] = await Promise.all([
+      host.system(),
+      props.state === 'absent' ? host.file(pathOf(props)) : readManagedFile(host, fileOf(props)),
+      unit,
+    ]);
     return { system, file, unit: known };
   },
 
   diff(props: Props, { system, file, unit }: Current): readonly Change[] {
     requireSystemd(system, `unit file ${props.name}`);
     const risk = carriesConnectivity(props.name) ? 'connectivity' : undefined;
-    if (props.state === 'absent') return removal(props, file.fact, unit).map((change) => ({ ...change, risk }));
+    if (!('fact' in file)) return removal(props, file, unit).map((change) => ({ ...change, risk }));
     const parent = file.parent;
     const changes = diffManagedFile(
       { ...fileOf(props), risk },
@@ -126,7 +131,7 @@ function settingValue(value: string | number | boolean): string {
 
 /**
  * The file is checked under its own name, as its type comes from that; a line about the file itself counts as a failure,
- * also one that systemd would only warn of, such as a mistyped setting.
+ * also one that systemd would only warn of, such as a mistyped setting. (Every `%s` in here would become the path.)
  */
 const verify = [
   'command -v systemd-analyze >/dev/null || exit 0',
@@ -136,7 +141,7 @@ const verify = [
   'chmod 0644 "$folder/$2"',
   'output=$(systemd-analyze verify --man=no -- "$folder/$2" 2>&1)',
   'code=$?',
-  'printf "%s\\n" "$output" | sed "s|$folder/||g"',
+  'echo "$output" | sed "s|$folder/||g"',
   'case $output in *"$folder/$2"*) exit 1 ;; esac',
   'exit "$code"',
 ].join('\n');
