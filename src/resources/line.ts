@@ -54,9 +54,12 @@ function present(props: Props, parsed: Lines): readonly Line[] {
   const { lines } = parsed;
   const text = encoded(props.line ?? '', parsed);
   const matching = props.match === undefined ? [] : indexesOf(lines, props.match);
-  const index = matching.at(-1) ?? lines.findIndex((line) => line.text === text);
+  const exact = lines.findIndex((line) => line.text === text);
+  // A line that `match` does not recognise would be put in place of one match after the other, run by run.
+  const recognised = props.match !== undefined && matches(props.match, { text });
+  const index = recognised || exact === -1 ? (matching.at(-1) ?? exact) : exact;
+  const others = new Set(props.unique ? matching.filter((at) => at !== index) : []);
   if (index === -1) return insertLines(lines, position(props, lines), [text], lineEnd(parsed));
-  const others = new Set(props.unique ? matching.slice(0, -1) : []);
   return lines.map((line, at) => (at === index ? { ...line, text } : line)).filter((_, at) => !others.has(at));
 }
 
@@ -79,6 +82,6 @@ function indexesOf(lines: readonly Line[], pattern: RegExp): number[] {
 }
 
 /** Without the flags that make a RegExp remember where it was. */
-function matches(pattern: RegExp, line: Line): boolean {
+function matches(pattern: RegExp, line: Pick<Line, 'text'>): boolean {
   return new RegExp(pattern.source, pattern.flags.replaceAll(/[gy]/g, '')).test(line.text);
 }

@@ -31,6 +31,9 @@ describe('present', () => {
     ['unique removes other matches', { line: 'P 2', match: /^P /, unique: true }, 'P 0\nx\nP 1\n', 'x\nP 2\n'],
     ['unique, in sync', { line: 'P 2', match: /^P /, unique: true }, 'x\nP 2\n', null],
     ['no match but the exact line', { line: 'new', match: /^old$/ }, 'new\n', null],
+    ['a line that match does not recognise replaces once', { line: 'new', match: /^old$/ }, 'old\nold\n', 'old\nnew\n'],
+    ['and is then in sync', { line: 'new', match: /^old$/ }, 'old\nnew\n', null],
+    ['unless it shall be the only one', { line: 'new', match: /^old$/, unique: true }, 'old\nnew\nold\n', 'new\n'],
     ['no match, no line', { line: 'new', match: /^old$/ }, 'x\n', 'x\nnew\n'],
     ['after the last match', { line: 'n', after: /^s/ }, 's1\ns2\nt\n', 's1\ns2\nn\nt\n'],
     ['after a last line without newline', { line: 'n', after: /^s/ }, 's', 's\nn\n'],
@@ -139,5 +142,6 @@ test('property: applied once it is in sync, and other lines stay in order', asyn
       const kept = (all: string) => all.split(/\r?\n/).filter((t) => t !== one && t !== '' && !match?.test(t));
       expect(kept(after)).toEqual(kept(before));
     }),
+    { numRuns: 500 },
   );
 });
