@@ -8,6 +8,7 @@ const containers = {
   maxWorkers: 2,
 };
 
+/** One kind of tests after the other, the quick ones first: `groupOrder`. */
 export default defineConfig({
   test: {
     projects: [
@@ -24,7 +25,14 @@ export default defineConfig({
           },
         },
       },
-      { test: { name: 'integration', include: ['test/integration/**/*.test.ts'], ...containers } },
+      {
+        test: {
+          name: 'integration',
+          include: ['test/integration/**/*.test.ts'],
+          ...containers,
+          sequence: { groupOrder: 1 },
+        },
+      },
       {
         test: {
           name: 'e2e',
@@ -32,9 +40,18 @@ export default defineConfig({
           ...containers,
           fileParallelism: false,
           testTimeout: 300_000,
+          sequence: { groupOrder: 2 },
         },
       },
-      { test: { name: 'long', include: ['test/long/**/*.test.ts'], ...containers, testTimeout: 1_800_000 } },
+      {
+        test: {
+          name: 'long',
+          include: ['test/long/**/*.test.ts'],
+          ...containers,
+          testTimeout: 1_800_000,
+          sequence: { groupOrder: 3 },
+        },
+      },
     ],
   },
 });

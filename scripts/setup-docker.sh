@@ -33,6 +33,12 @@ refuse() {
 	exit 4
 }
 
+# Each systemd takes about eight inotify instances, and the kernel's default of 128 lets only 16 hosts boot.
+instances=/proc/sys/fs/inotify/max_user_instances
+if [ "$(cat $instances 2>/dev/null || echo 8192)" -lt 8192 ] && [ "$(id -u)" -eq 0 ] && [ "${1-}" != --check ]; then
+	echo 8192 >$instances || :
+fi
+
 if answers && have_image host && have_image client && [ -e /dev/net/tun ]; then exit 0; fi
 
 if [ "$(id -u)" -ne 0 ]; then
@@ -94,10 +100,6 @@ if [ ! -e /dev/net/tun ]; then
 	modprobe tun 2>/dev/null || :
 	[ -e /dev/net/tun ] || { mkdir -p /dev/net && mknod -m 666 /dev/net/tun c 10 200; }
 fi
-
-# Each systemd takes about eight inotify instances, and the kernel's default of 128 lets only 16 hosts boot.
-instances=/proc/sys/fs/inotify/max_user_instances
-if [ "$(cat $instances 2>/dev/null || echo 8192)" -lt 8192 ]; then echo 8192 >$instances || :; fi
 
 if ! answers; then
 	say 'starting the Docker engine …'
