@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { SourceMap } from 'node:module';
+import { createRequire, SourceMap } from 'node:module';
 import { join } from 'node:path';
 import type { Jiti } from 'jiti';
 import type { SourceLocation } from '../shared/errors.ts';
@@ -14,19 +14,19 @@ const babel = { comments: false };
 /** What jiti 2.7 puts before a module's code, on its first line. */
 const wrapper = 'async function (exports, require, module, __filename, __dirname, jitiImport, jitiESMResolve) { ';
 
-let importer: Promise<Jiti> | undefined;
-let transpiler: Jiti | undefined;
+let importer: Jiti | undefined;
 
 /** Imports modules of the user's repository; one for the process, so that a module imported by two others is one. */
-export function userImporter(): Promise<Jiti> {
-  importer ??= import('jiti').then(({ createJiti }) => {
-    transpiler = createJiti(import.meta.url, {
+export function userImporter(): Jiti {
+  if (importer === undefined) {
+    // Not `import`: Node would first search the 200 kB of CommonJS for its exports, which takes longer than running it.
+    const { createJiti } = createRequire(import.meta.url)('jiti') as typeof import('jiti');
+    importer = createJiti(import.meta.url, {
       fsCache: cacheFolder('modules') ?? false,
       virtualModules: runningModules,
       transformOptions: { babel },
     });
-    return transpiler;
-  });
+  }
   return importer;
 }
 
@@ -59,8 +59,8 @@ function roleFile(specifier: string): string {
 export function sourcePosition(at: SourceLocation): SourceLocation {
   const { file, line, column } = at;
   const source = /\.[cm]?ts$/.test(file) ? readSource(file) : undefined;
-  if (source === undefined || line === undefined || column === undefined || transpiler === undefined) return at;
-  const map = sourceMapOf(transpiler, source, file);
+  if (source === undefined || line === undefined || column === undefined || importer === undefined) return at;
+  const map = sourceMapOf(importer, source, file);
   const entry = map?.findEntry(line - 1, column - 1 - (line === 1 ? wrapper.length + 1 : 0));
   if (entry === undefined || !('originalLine' in entry) || entry.originalLine !== line - 1) return { file, line };
   return { file, line, column: entry.originalColumn + 1 };

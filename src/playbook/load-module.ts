@@ -26,10 +26,9 @@ export function loadModule(file: string): Promise<Exports> {
 }
 
 async function importModule(file: string): Promise<Exports> {
-  const importer = await userImporter();
   const { never, stop } = whenNothingIsLeftToDo(file);
   try {
-    return await Promise.race([importer.import<Exports>(file), never]);
+    return await Promise.race([userImporter().import<Exports>(file), never]);
   } catch (thrown) {
     throw asUserModuleError(thrown, file);
   } finally {
