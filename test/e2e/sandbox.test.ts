@@ -86,7 +86,7 @@ describe.sequential('the sandbox', () => {
     expect(statSync(keys).mode & 0o777).toBe(0o700);
     expect(statSync(join(keys, 'id_ed25519')).mode & 0o777).toBe(0o600);
     const pinned = sandboxHostKeys(folder)
-      .get('nas')
+      .get('10.76.1.10')
       ?.map(({ base64 }) => base64);
     const own = (await inside('nas', 'cat', '/etc/ssh/ssh_host_ed25519_key.pub')).stdout.split(' ')[1];
     expect(pinned).toContain(own);
