@@ -65,10 +65,11 @@ describe.sequential('the sandbox', () => {
   test('boots the hosts of the inventory, and a second time does nothing', async () => {
     const first = await sandboxCommand('up');
     expect(first).toMatchObject({ code: 0, stdout: expect.stringContaining('the sandbox is up') });
-    const before = (await command(['docker', 'ps', '--quiet'])).stdout;
+    const ids = () => command(['docker', 'ps', '--quiet', '--filter', `label=dev.labwright.sandbox.name=${sandbox}`]);
+    const before = (await ids()).stdout;
     const second = await sandboxCommand('up');
     expect(second).toMatchObject({ code: 0, stdout: expect.stringContaining('all was up') });
-    expect((await command(['docker', 'ps', '--quiet'])).stdout).toBe(before);
+    expect((await ids()).stdout).toBe(before);
   });
 
   test('shows every machine, and that sshd answers', async () => {
