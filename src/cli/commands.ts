@@ -18,5 +18,5 @@ export const commands: Record<string, () => Promise<CommandModule>> = {
   init: () => import('./init.ts'),
   doctor: () => import('./doctor.ts'),
   completion: () => import('./completion.ts'),
-  complete: () => import('./complete.ts'),
+  complete: async () => (await import('./complete.ts')).completing(commands),
 };

@@ -1,13 +1,19 @@
 import type { OptionHandler, RootCommand } from '@bomb.sh/tab';
 import { Command } from 'commander';
-import { commands } from './commands.ts';
 
 /** The shells paste what they get into a command line, and bash expands it: other names are not offered. */
 const safeName = /^[\w@][\w.@/-]*$/;
 const playbookNames = new Set(['playbook']);
 const hostNames = new Set(['host', 'hosts', 'limit']);
 
-export function register(program: Command): void {
+type Commands = Readonly<Record<string, () => Promise<{ register(program: Command): void }>>>;
+
+/** The command that answers completion scripts; it knows all others. */
+export function completing(commands: Commands): { register(program: Command): void } {
+  return { register: (program) => register(program, commands) };
+}
+
+function register(program: Command, commands: Commands): void {
   program
     .command('complete', { hidden: true })
     .description('answers the completion scripts: what can follow these words')
@@ -18,7 +24,7 @@ export function register(program: Command): void {
       // What else runs while completing must not write between the answers.
       const print = console.log;
       console.log = console.error;
-      const root = await describeCommands();
+      const root = await describeCommands(commands);
       const [playbooks, hosts] = await Promise.all([existingPlaybooks(), words.length > 1 ? existingHosts() : []]);
       console.log = print;
       offer(root, playbookNames, playbooks);
@@ -28,7 +34,7 @@ export function register(program: Command): void {
 }
 
 /** All commands and options, as the completion library wants them. */
-async function describeCommands(): Promise<RootCommand> {
+async function describeCommands(commands: Commands): Promise<RootCommand> {
   const [{ default: root }, { default: describe }] = await Promise.all([
     import('@bomb.sh/tab'),
     import('@bomb.sh/tab/commander'),
