@@ -1,0 +1,177 @@
+/**
+ * `npm run bench -- --quick`: lab against the floor on 1 and 10 hosts. Without it: Ansible as well, first, converged and
+ * check runs; `--large` adds 25 hosts. Options are described in docs/benchmarks.md.
+ */
+import { spawn } from 'node:child_process';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { cpus } from 'node:os';
+import { parseArgs } from 'node:util';
+import { ansible } from './ansible.ts';
+import { type Contestant, type Field, type Kind, kinds, type Started } from './contestant.ts';
+import { Ground } from './field.ts';
+import { floor } from './floor.ts';
+import { lab } from './lab.ts';
+import { format, type Sample, summarise } from './report.ts';
+
+const { values } = parseArgs({
+  options: {
+    quick: { type: 'boolean', default: false },
+    large: { type: 'boolean', default: false },
+    hosts: { type: 'string' },
+    'round-trips': { type: 'string' },
+    only: { type: 'string' },
+    kinds: { type: 'string' },
+    repeat: { type: 'string' },
+    json: { type: 'string' },
+  },
+});
+
+const numbers = (text: string | undefined) => text?.split(',').map(Number);
+const hostCounts = numbers(values.hosts) ?? (values.quick ? [1, 10] : [1, 5, 10, ...(values.large ? [25] : [])]);
+const roundTrips = numbers(values['round-trips']) ?? [0, 50];
+const wantedKinds = (values.kinds?.split(',') ?? (values.quick ? ['converged'] : kinds)) as Kind[];
+const all: Contestant[] = [floor, lab, ansible('mitogen'), ansible('tuned'), ansible('default')];
+const contestants = all.filter(
+  ({ name }) => values.only?.split(',').includes(name) ?? (!values.quick || name === 'floor' || name === 'lab'),
+);
+
+const inotifyLimit = '/proc/sys/fs/inotify/max_user_instances';
+/** systemd and sshd in a container take about eight. */
+const inotifyNeeded = 8192;
+let inotifyBefore: string | undefined;
+
+const ground = new Ground();
+for (const signal of ['SIGINT', 'SIGTERM'] as const)
+  process.once(signal, () => void cleanUp().finally(() => process.exit(130)));
+
+try {
+  await main();
+} finally {
+  await cleanUp();
+}
+
+async function main(): Promise<void> {
+  if (contestants.some(({ name }) => name.startsWith('ansible'))) await installAnsible();
+  const most = Math.max(...hostCounts);
+  if (most > 12) raiseInotifyLimit();
+  const samples: Sample[] = [];
+  for (const count of hostCounts) {
+    say(`booting up to ${count} hosts`);
+    await ground.grow(count);
+    for (const roundTripMs of roundTrips) {
+      for (const contestant of inOrder()) samples.push(...(await measure(contestant, count, roundTripMs)));
+    }
+  }
+  const rows = summarise(samples);
+  process.stdout.write(`\n${format(rows)}\n`);
+  if (values.json !== undefined) {
+    const machine = { node: process.version, processor: cpus()[0]?.model, processors: cpus().length };
+    writeFileSync(
+      values.json,
+      `${JSON.stringify({ measuredAt: new Date().toISOString(), machine, rows, samples }, null, 2)}\n`,
+    );
+  }
+}
+
+/** The floor reads what a run has left: lab comes before it. */
+function inOrder(): Contestant[] {
+  return [...contestants].sort((a, b) => Number(a === floor) - Number(b === floor));
+}
+
+async function measure(contestant: Contestant, hosts: number, roundTripMs: number): Promise<Sample[]> {
+  const field = await ground.field(contestant.name, hosts, roundTripMs);
+  await contestant.prepare(field);
+  const samples: Sample[] = [];
+  const once = async (kind: Kind) => {
+    const { seconds, outputs } = await run(contestant.processes(field, kind));
+    contestant.verify(kind, outputs);
+    return { contestant: contestant.name, hosts, roundTripMs, kind, seconds };
+  };
+  if (contestant === floor) await convergeWith(lab, hosts);
+  else {
+    await ground.reset(hosts);
+    const first = await once('first');
+    if (wantedKinds.includes('first')) samples.push(first);
+    await once('converged'); // warms caches, and shows that it is converged
+  }
+  for (const kind of ['converged', 'check'] as const) {
+    if (!wantedKinds.includes(kind) || !contestant.kinds.includes(kind)) continue;
+    const repeat = Number(values.repeat ?? (contestant.name.startsWith('ansible') ? 3 : 7));
+    for (let at = 0; at < repeat; at++) samples.push(await once(kind));
+  }
+  for (const { kind, seconds } of samples)
+    say(`${hosts} hosts, ${roundTripMs} ms, ${kind}, ${contestant.name}: ${seconds.toFixed(3)} s`);
+  return samples;
+}
+
+async function convergeWith(contestant: Contestant, hosts: number): Promise<void> {
+  const field: Field = await ground.field(`${contestant.name}-for-floor`, hosts, 0);
+  await contestant.prepare(field);
+  await run(contestant.processes(field, 'first'));
+}
+
+async function run(processes: readonly Started[]): Promise<{ seconds: number; outputs: string[] }> {
+  const began = performance.now();
+  const outputs = await Promise.all(processes.map(runOne));
+  return { seconds: (performance.now() - began) / 1000, outputs };
+}
+
+function runOne({ argv, cwd, env, input }: Started): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const [program = '', ...words] = argv;
+    const child = spawn(program, words, { cwd, env: { ...process.env, ...env } });
+    let output = '';
+    const take = (chunk: Buffer) => {
+      output += chunk.toString();
+    };
+    child.stdout.on('data', take);
+    child.stderr.on('data', take);
+    child.on('error', reject);
+    child.on('close', (code) =>
+      code === 0
+        ? resolve(output)
+        : reject(new Error(`exit code ${code} from ${argv.slice(0, 3).join(' ')}:\n${output.slice(-4000)}`)),
+    );
+    child.stdin.end(input ?? '');
+  });
+}
+
+async function installAnsible(): Promise<void> {
+  const wanted = contestants.map(({ name }) => name);
+  const packages = ['ansible-core', ...(wanted.includes('ansible-mitogen') ? ['ansible-mitogen'] : [])];
+  const there =
+    existsSync('/usr/bin/ansible-playbook') &&
+    (packages.length === 1 || existsSync('/usr/lib/python3/dist-packages/ansible_mitogen'));
+  if (there) return;
+  if (process.getuid?.() !== 0)
+    throw new Error(`Ansible is missing: apt-get install --no-install-recommends ${packages.join(' ')}`);
+  say(`installing ${packages.join(' and ')}`);
+  const install = [
+    'env',
+    'DEBIAN_FRONTEND=noninteractive',
+    'apt-get',
+    'install',
+    '--yes',
+    '--no-install-recommends',
+    ...packages,
+  ];
+  await run([{ argv: install, cwd: '/' }]);
+}
+
+/** The kernel's default lets about sixteen systemd containers boot. */
+function raiseInotifyLimit(): void {
+  const now = readFileSync(inotifyLimit, 'utf8').trim();
+  if (Number(now) >= inotifyNeeded) return;
+  inotifyBefore = now;
+  writeFileSync(inotifyLimit, String(inotifyNeeded));
+}
+
+async function cleanUp(): Promise<void> {
+  await ground[Symbol.asyncDispose]();
+  if (inotifyBefore !== undefined) writeFileSync(inotifyLimit, inotifyBefore);
+  inotifyBefore = undefined;
+}
+
+function say(text: string): void {
+  process.stderr.write(`${text}\n`);
+}
