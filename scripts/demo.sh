@@ -35,10 +35,10 @@ cat <<EOT
 
 Four hosts are in the state that playbooks/site.ts declares, after $(($(date +%s) - began)) seconds in all.
 
-  Look at one                 npx lab sandbox shell nas
-  Look from outside           npx lab sandbox shell internet
-  Change something            edit inventory/, then: npx lab run site.ts --check --diff
-  Undo it by hand, see it     npx lab sandbox shell nas rm /etc/hostname; npx lab run site.ts --diff
-  Read on                     docs/getting-started.md
-  Remove all of it            npx lab sandbox down
+  Look at one                npx lab sandbox shell nas
+  Look from outside          npx lab sandbox shell internet nmap -Pn 10.77.0.10
+  Break something            npx lab sandbox shell nas rm /etc/ssh/sshd_config.d/00-lab.conf
+  See it, then mend it       npx lab run site.ts --check --diff; npx lab run site.ts
+  With hosts of your own     README.md, "The first ten minutes"
+  Remove all of it           npx lab sandbox down
 EOT
