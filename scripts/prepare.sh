@@ -31,7 +31,7 @@ if [ ! -e "$installed" ] || [ -n "$(newer package-lock.json -newer "$installed")
 	# Builds as well: that is its "prepare" script.
 	npm ci --no-audit --no-fund --loglevel=error >&2
 	touch "$installed"
-elif [ ! -e dist/src/index.js ] || [ -n "$(newer src roles bin package.json tsconfig.json -newer dist/src/index.js)" ]; then
+elif [ ! -e dist/src/index.js ] || [ -n "$(newer src roles bin scripts/build.mjs package.json tsconfig.json -newer dist/src/index.js)" ]; then
 	say 'building …'
 	npm run --silent build >&2
 fi
