@@ -11,7 +11,19 @@ import { locateInUserCode } from './user-code.ts';
  */
 export function asUserModuleError(thrown: unknown, file: string): LabError {
   if (thrown instanceof LabError) return locateLabError(thrown);
-  return parseErrorOf(thrown) ?? unknownImportOf(thrown, file) ?? runErrorOf(thrown, file);
+  const at = locateInUserCode(thrown) ?? compileLocation(thrown) ?? { file };
+  return parseErrorOf(thrown) ?? unknownImportOf(thrown, file) ?? runErrorOf(thrown, at);
+}
+
+/**
+ * The same for something thrown later, by a function of the user's that we call, or by a promise that nobody awaits.
+ *
+ * @returns undefined when it came through no code of the user's: then it is a mistake of ours
+ */
+export function asUserCodeError(thrown: unknown): LabError | undefined {
+  if (thrown instanceof LabError) return locateLabError(thrown);
+  const at = locateInUserCode(thrown);
+  return at && runErrorOf(thrown, at);
 }
 
 /** Adds the place in the user's code, and the lines around it, to an error of ours that came out of it. */
@@ -69,8 +81,7 @@ function locateSpecifier(frame: SourceLocation, specifier: string): SourceLocati
   return { ...frame, ...(candidates.find(({ column }) => column > 0) ?? { line: frame.line, column: undefined }) };
 }
 
-function runErrorOf(thrown: unknown, file: string): LabError {
-  const at = locateInUserCode(thrown) ?? compileLocation(thrown) ?? { file };
+function runErrorOf(thrown: unknown, at: SourceLocation): LabError {
   const name = thrown instanceof Error && thrown.name !== 'Error' ? `${thrown.name}: ` : '';
   const message = readableMessage(thrown);
   const missing = /^(\S+) is not a function$/.exec(message)?.[1];
