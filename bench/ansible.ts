@@ -37,12 +37,12 @@ function tasks(flavour: Flavour): Task[] {
     ]),
     copy(workload.ruleset.path, workload.ruleset.content, { validate: workload.validateRuleset.join(' ') }),
     copy(`/etc/cron.d/${workload.cronJob.name}`, `${workload.cronJob.schedule} root ${workload.cronJob.command}\n`),
-    ...workload.services.map((name) => ({ service: { name, state: 'started', enabled: true } })),
+    ...workload.services.map((name) => ({ systemd: { name, state: 'started', enabled: true } })),
   ];
 }
 
 function configuration(field: Field, flavour: Flavour): string {
-  const tuned = flavour === 'default' ? [] : ['forks = 25', 'gather_subset = !all'];
+  const tuned = flavour === 'default' ? [] : ['forks = 25'];
   const strategy =
     flavour === 'mitogen' ? [`strategy_plugins = ${mitogenStrategies}`, 'strategy = mitogen_linear'] : [];
   const ssh =
@@ -86,7 +86,8 @@ export function ansible(flavour: Flavour): Contestant {
       ]);
       writeFileSync(at('hosts.json'), JSON.stringify({ all: { hosts: Object.fromEntries(hosts) } }));
       const reload = { name: 'sysctl', command: 'sysctl --system' };
-      const play = { hosts: 'all', gather_facts: true, tasks: tasks(flavour), handlers: [reload] };
+      const facts = flavour === 'default' ? {} : { gather_subset: ['!all', 'min'] };
+      const play = { hosts: 'all', gather_facts: true, ...facts, tasks: tasks(flavour), handlers: [reload] };
       writeFileSync(at('bench.yml'), JSON.stringify([play], null, 2)); // JSON is YAML
       writeFileSync(at('ansible.cfg'), configuration(field, flavour));
     },
