@@ -78,7 +78,7 @@
       sed -n -e 's/^Inst \([^ ]*\) \[\([^]]*\)\].*/\1=\2/p' -e 's/^Remv \([^ ]*\) \[\([^]]*\)\].*/\1=\2/p' |
       sort -u >"$LAB_ACTION_DIR/replaced"
     while IFS= read -r package; do
-      (cd "$LAB_ACTION_DIR/archives" && apt-get download -q -q "$package" </dev/null >/dev/null 2>&1) ||
+      (cd "$LAB_ACTION_DIR/archives" && apt-get download -q -q -o APT::Sandbox::User=root "$package" </dev/null >/dev/null 2>&1) ||
         echo "$package is in no repository any more: it could not be put back without it"
     done <"$LAB_ACTION_DIR/replaced"
   }
@@ -137,7 +137,6 @@
     revert)
       [ -e "$before" ] || exit 0
       [ -e "$after" ] || installed >"$after"
-      mend || exit 1
       installed >"$LAB_ACTION_DIR/packages.now"
       # Only what this action brought and nobody removed since, and only what it took and nobody brought back.
       awk -F '\t' -v added="$LAB_ACTION_DIR/added" -v purge="$LAB_ACTION_DIR/purge" -v back="$LAB_ACTION_DIR/back" '
@@ -172,7 +171,10 @@
           echo "cannot be taken back: installed since, and in need of it: $(echo "$others" | tr "\n" " ")"
           exit 1
         fi
-        apt --allow-downgrades --allow-change-held-packages install "$@" || exit 1
+        # The archives are where only root may read; apt would fetch them as another user.
+        take_back() { apt -o APT::Sandbox::User=root --allow-downgrades --allow-change-held-packages install "$@"; }
+        # What cannot be configured may be the very package that goes, so it is not mended before.
+        take_back "$@" || { mend && take_back "$@"; } || exit 1
       fi
       # Configuration that was not there before goes too.
       set --

@@ -1,6 +1,6 @@
-import { readFileSync } from 'node:fs';
 import type { RunFact, SystemFact } from '../../remote/facts/contract.ts';
 import { LabError } from '../../shared/errors.ts';
+import { readOwnFile } from '../../shared/own-package.ts';
 import type { Step } from '../contract.ts';
 
 export type ManagerName = Exclude<SystemFact['packageManager'], 'none'>;
@@ -102,7 +102,7 @@ function run(manager: ManagerName, verb: string, lockTimeoutSeconds: number, wor
 const scripts = new Map<ManagerName, string>();
 
 function scriptOf(manager: ManagerName): string {
-  const known = scripts.get(manager) ?? readFileSync(new URL(`./${manager}.sh`, import.meta.url), 'utf8');
+  const known = scripts.get(manager) ?? readOwnFile(`resources/packages/${manager}.sh`);
   scripts.set(manager, known);
   return known;
 }
