@@ -39,11 +39,12 @@ export async function startDelayProxy(address: string, port: number, roundTripMs
 }
 
 function carry(from: Socket, to: Socket, delayMs: number, notBefore: number): void {
-  let last = 0;
+  // Whichever timer fires, the oldest chunk goes first: timers of nearly the same time may change places.
+  const onTheWay: (() => void)[] = [];
   const later = (work: () => void) => {
-    const at = Math.max(performance.now() + delayMs, notBefore, last);
-    last = at; // order is kept: timers of one delay fire in the order they were set
-    setTimeout(work, at - performance.now());
+    onTheWay.push(work);
+    const at = Math.max(performance.now() + delayMs, notBefore);
+    setTimeout(() => onTheWay.shift()?.(), at - performance.now());
   };
   from.on('data', (chunk) => later(() => to.writable && to.write(chunk)));
   from.on('end', () => later(() => to.end()));
