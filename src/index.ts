@@ -4,7 +4,9 @@
  * @packageDocumentation
  */
 export { z } from 'zod';
+export type { GroupNameOf, HostNameOf, HostPattern, TypedInventory } from './model/define-inventory.ts';
 export { defineInventory } from './model/define-inventory.ts';
+export type { InventoryInput } from './model/input.ts';
 export { loadInventory } from './model/load-inventory.ts';
 export type { Device, Endpoint, Flow, Group, Host, Inventory, Network, Service } from './model/types.ts';
 export type { Play, Playbook, Role, RoleContext, RoleUse } from './playbook/contract.ts';

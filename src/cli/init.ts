@@ -1,8 +1,8 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join, relative, resolve } from 'node:path';
 import type { Command } from 'commander';
-import { packageRoot, packageVersion } from '../playbook/own-package.ts';
 import { LabError } from '../shared/errors.ts';
+import { packageRoot, packageVersion } from '../shared/own-package.ts';
 import { quote } from '../shared/quote.ts';
 import { ignored, repositoryFiles } from './init/templates.ts';
 

@@ -1,18 +1,19 @@
-import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import { exitCodes, formatError, LabError } from '../shared/errors.ts';
+import { packageVersion } from '../shared/own-package.ts';
 import { commands } from './commands.ts';
 
 /** Runs the CLI; sets `process.exitCode`. */
 export async function main(argv: readonly string[]): Promise<void> {
   const program = new Command('lab')
     .description("Brings a homelab's hosts over SSH to the state that typed roles declare.")
-    .version(version(), '-V, --version')
+    .version(packageVersion(), '-V, --version')
     .option('--debug', 'show the stack of an unexpected error')
     .exitOverride()
     .enablePositionalOptions()
     .showHelpAfterError('(lab --help shows the commands)')
     .addHelpText('after', '\nExample:\n  lab run site.ts --check --diff');
+  process.once('unhandledRejection', (thrown) => void stopOnRejection(thrown, argv.includes('--debug')));
   const wanted = argv.find((word) => Object.hasOwn(commands, word));
   const load = wanted === undefined ? Object.values(commands) : [commands[wanted]];
   try {
@@ -20,11 +21,18 @@ export async function main(argv: readonly string[]): Promise<void> {
     for (const command of program.commands) command.exitOverride();
     await program.parseAsync(argv, { from: 'user' });
   } catch (thrown) {
-    report(thrown, argv.includes('--debug'));
+    await report(thrown, argv.includes('--debug'));
   }
 }
 
-function report(thrown: unknown, debug: boolean): void {
+/** A promise that nobody awaited: whoever started it does not know, so nothing that builds on it may go on. */
+async function stopOnRejection(thrown: unknown, debug: boolean): Promise<never> {
+  await report(thrown, debug);
+  process.exit();
+}
+
+async function report(anything: unknown, debug: boolean): Promise<void> {
+  const thrown = await toldInUserCode(anything);
   if (thrown instanceof CommanderError) {
     process.exitCode = thrown.exitCode === 0 ? 0 : exitCodes.usage;
     return;
@@ -40,14 +48,9 @@ function report(thrown: unknown, debug: boolean): void {
   process.stderr.write(`INTERNAL: ${text}\n  hint      this is a mistake in lab; --debug shows where\n`);
 }
 
-function version(): string {
-  for (const path of ['../../../package.json', '../../package.json']) {
-    try {
-      const content = JSON.parse(readFileSync(new URL(path, import.meta.url), 'utf8'));
-      if (content.name === 'labwright') return content.version;
-    } catch {
-      // dist/src/cli and src/cli lie at different depths.
-    }
-  }
-  return 'unknown';
+/** What the user's own code threw is told with their file and line; anything else is as it was. */
+async function toldInUserCode(thrown: unknown): Promise<unknown> {
+  if (thrown instanceof LabError || thrown instanceof CommanderError) return thrown;
+  const { asUserCodeError } = await import('../playbook/module-error.ts');
+  return asUserCodeError(thrown) ?? thrown;
 }

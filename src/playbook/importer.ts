@@ -3,9 +3,9 @@ import { createRequire, SourceMap } from 'node:module';
 import { join } from 'node:path';
 import type { Jiti } from 'jiti';
 import type { SourceLocation } from '../shared/errors.ts';
+import { codeExtension, codeRoot } from '../shared/own-package.ts';
 import { cacheFolder } from './cache-folder.ts';
 import { readSource } from './code-frame.ts';
-import { codeExtension, codeRoot } from './own-package.ts';
 
 const packageName = 'labwright';
 const rolePrefix = `${packageName}/roles/`;

@@ -1,6 +1,6 @@
 import { dirname, join } from 'node:path';
 import ts from 'typescript';
-import { codeExtension, codeRoot, isEngineFile } from './own-package.ts';
+import { codeExtension, codeRoot, isEngineFile } from '../shared/own-package.ts';
 import type { TypeCheckResult, TypeProblem } from './type-check.ts';
 import { type FileStamp, stampOf } from './type-check-stamp.ts';
 

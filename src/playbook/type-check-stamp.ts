@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
 import { existsSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { packageVersion } from '../shared/own-package.ts';
 import { cacheFolder } from './cache-folder.ts';
-import { packageVersion } from './own-package.ts';
 
 /** Path, size in bytes, modification time in milliseconds, hash of the content. */
 export type FileStamp = readonly [path: string, size: number, modifiedMs: number, hash: string];

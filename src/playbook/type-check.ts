@@ -2,9 +2,9 @@ import { execFile } from 'node:child_process';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { LabError, type SourceLocation } from '../shared/errors.ts';
+import { codeExtension, codeRoot } from '../shared/own-package.ts';
 import { codeFrame } from './code-frame.ts';
 import { findPlaybook } from './find.ts';
-import { codeExtension, codeRoot } from './own-package.ts';
 import { type FileStamp, isChecked, rememberChecked } from './type-check-stamp.ts';
 import { describeUnknownImport } from './unknown-import.ts';
 

@@ -1,8 +1,8 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { builtinModules } from 'node:module';
 import { dirname, join, resolve, sep } from 'node:path';
+import { codeExtension, codeRoot } from '../shared/own-package.ts';
 import { nearest } from '../shared/suggest.ts';
-import { codeExtension, codeRoot } from './own-package.ts';
 
 export interface ImportProblem {
   readonly found?: string | undefined;

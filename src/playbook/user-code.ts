@@ -1,8 +1,8 @@
 import { existsSync } from 'node:fs';
 import { parseFrame } from '../shared/call-site.ts';
 import { LabError, type SourceLocation } from '../shared/errors.ts';
+import { isEngineFile } from '../shared/own-package.ts';
 import { sourcePosition } from './importer.ts';
-import { isEngineFile } from './own-package.ts';
 
 /**
  * The place in the user's own files where something thrown came from: the innermost frame that is neither Node's, nor

@@ -1,11 +1,11 @@
 import { randomBytes } from 'node:crypto';
-import { readFileSync } from 'node:fs';
 import { LabError } from '../shared/errors.ts';
+import { readOwnFile } from '../shared/own-package.ts';
 import { reveal, type Secret } from '../shared/secret.ts';
 import type { Connection, ConnectionSettings, RemoteProcess } from '../transport/contract.ts';
 import { type Data, type Frame, FrameParser, type Mark } from './frames.ts';
 
-const prelude = readFileSync(new URL('./prelude.sh', import.meta.url), 'utf8').replaceAll(/^\s*#.*\n/gm, '');
+const prelude = readOwnFile('remote/prelude.sh').replaceAll(/^\s*#.*\n/gm, '');
 
 /** Deadline of a read, in seconds; single commands inside it have their own. */
 const requestTimeoutSeconds = 300;

@@ -1,12 +1,12 @@
-import { fileURLToPath } from 'node:url';
 import { LabError } from '../shared/errors.ts';
+import { ownFile } from '../shared/own-package.ts';
 import { docker, tryCommand } from './docker.ts';
 import { requireImageTools } from './requirements.ts';
 
 /** `host`: a bare Debian with systemd and sshd. `client`: the machine outside, with tools to look at the hosts. */
 export type ImageKind = 'host' | 'client';
 
-const imageScript = fileURLToPath(new URL('image/build-image.sh', import.meta.url));
+const imageScript = ownFile('sandbox/image/build-image.sh');
 
 /** Name of the image that the present recipe makes, e.g. `labwright/sandbox-host:136674524356`. */
 export async function imageName(kind: ImageKind): Promise<string> {

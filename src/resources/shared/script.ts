@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { readOwnFile } from '../../shared/own-package.ts';
 import type { Step } from '../contract.ts';
 
 const loaded = new Map<string, string>();
@@ -12,7 +12,7 @@ const loaded = new Map<string, string>();
 export function scriptArgv(name: string, values: readonly string[]): string[] {
   let text = loaded.get(name);
   if (text === undefined) {
-    const source = readFileSync(new URL(`../scripts/${name}.sh`, import.meta.url), 'utf8');
+    const source = readOwnFile(`resources/scripts/${name}.sh`);
     text = source.replaceAll(/^\s*#.*\n/gm, '');
     loaded.set(name, text);
   }

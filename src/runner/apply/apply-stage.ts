@@ -1,14 +1,15 @@
-import { createReadStream, readFileSync } from 'node:fs';
+import { createReadStream } from 'node:fs';
 import { hostname, userInfo } from 'node:os';
 import type { Data, Mark } from '../../remote/frames.ts';
 import type { Session } from '../../remote/session.ts';
 import type { Content } from '../../resources/contract.ts';
 import { LabError } from '../../shared/errors.ts';
+import { readOwnFile } from '../../shared/own-package.ts';
 import { quote } from '../../shared/quote.ts';
 import { reveal } from '../../shared/secret.ts';
 import { type Action, describeStep, isLocalFile, type Stage } from './compile.ts';
 
-const control = readFileSync(new URL('../../remote/control.sh', import.meta.url), 'utf8').replaceAll(/^\s*#.*\n/gm, '');
+const control = readOwnFile('remote/control.sh').replaceAll(/^\s*#.*\n/gm, '');
 /** Bytes of content in one piece of an upload. */
 const pieceBytes = 384 * 1024;
 /** Kept of an action's output for the error message. */

@@ -1,12 +1,12 @@
 import { createHash } from 'node:crypto';
-import { readFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import type { Content, Step } from '../../resources/contract.ts';
+import { readOwnFile } from '../../shared/own-package.ts';
 import { quote, quoteAll } from '../../shared/quote.ts';
 import { Secret } from '../../shared/secret.ts';
 import type { Planned } from '../plan/plan-host.ts';
 
-const applyProgram = readFileSync(new URL('../../remote/apply.sh', import.meta.url), 'utf8');
+const applyProgram = readOwnFile('remote/apply.sh');
 const defaultTimeoutSeconds = 600;
 
 /** One action of a stage: all changes of one resource. */

@@ -2,11 +2,11 @@ import { isDeepStrictEqual } from 'node:util';
 import { isPlainObject } from '../../model/layers.ts';
 import type { Host } from '../../model/types.ts';
 import type { Play, Playbook, RoleUse } from '../../playbook/contract.ts';
-import type { SystemFact } from '../../remote/facts/contract.ts';
+import { KnownAfterApply, type SystemFact } from '../../remote/facts/contract.ts';
 import type { Resource, ResourceTree } from '../../resources/contract.ts';
 import { LabError } from '../../shared/errors.ts';
 import { problemsOf } from '../../shared/schema-problems.ts';
-import { Secret } from '../../shared/secret.ts';
+import { reveal, Secret } from '../../shared/secret.ts';
 
 /** A resource with where in the playbook it stands. */
 export interface Declared {
@@ -39,15 +39,39 @@ export async function declareHost(
   options: DeclareOptions = {},
 ): Promise<readonly Declared[]> {
   const declared = new Map<string, Declared>();
+  const asked = new WeakSet<object>();
+  const context = {
+    host,
+    inventory: playbook.inventory,
+    system: () => system().catch((thrown) => Promise.reject(remember(asked, thrown))),
+  };
   for (const play of plays) {
-    const context = { host, inventory: playbook.inventory, system };
     for (const use of play.roles) {
-      const tree = await use.role.resources({ ...context, params: paramsOf(use, host) });
+      const params = paramsOf(use, host);
+      const tree = await inUserCode(() => use.role.resources({ ...context, params }), asked);
       add(declared, tree, use.role.name, [use.role.name, ...play.tags]);
     }
-    if (play.resources !== undefined) add(declared, await play.resources({ ...context, params: {} }), null, play.tags);
+    const { resources } = play;
+    if (resources === undefined) continue;
+    add(declared, await inUserCode(() => resources({ ...context, params: {} }), asked), null, play.tags);
   }
   return select([...declared.values()], options);
+}
+
+/** Calls a function of the user's; what it throws is told with its own file and line, except what `system` threw to us. */
+async function inUserCode<Value>(call: () => Value | Promise<Value>, asked: WeakSet<object>): Promise<Value> {
+  try {
+    return await call();
+  } catch (thrown) {
+    if (thrown instanceof KnownAfterApply || (thrown instanceof Error && asked.has(thrown))) throw thrown;
+    const { asUserCodeError } = await import('../../playbook/module-error.ts');
+    throw asUserCodeError(thrown) ?? thrown;
+  }
+}
+
+function remember(asked: WeakSet<object>, thrown: unknown): unknown {
+  if (thrown instanceof Error) asked.add(thrown);
+  return thrown;
 }
 
 /**
@@ -88,7 +112,7 @@ function add(into: Map<string, Declared>, tree: ResourceTree, role: string | nul
   const key = `${resource.type}:${resource.id}`;
   const known = into.get(key);
   if (known !== undefined) {
-    if (isDeepStrictEqual(known.resource.props, resource.props)) return;
+    if (sameProps(known.resource.props, resource.props)) return;
     throw new LabError('RESOURCE_CONFLICT', `${key} is declared twice, differently`, {
       at: resource.at,
       found: `the other declaration: ${known.resource.at?.file}:${known.resource.at?.line} (role ${known.role ?? 'of the play'})`,
@@ -105,6 +129,12 @@ function add(into: Map<string, Declared>, tree: ResourceTree, role: string | nul
   }
   const title = resource.options.name ?? `${resource.type} ${resource.id}`;
   into.set(key, { resource, key, title, role, tags: new Set([...tags, ...(resource.options.tags ?? [])]) });
+}
+
+/** A secret keeps its value out of sight of every comparison but this. */
+function sameProps(a: unknown, b: unknown): boolean {
+  const values = (of: unknown) => secretsIn(of).map(reveal);
+  return isDeepStrictEqual(a, b) && isDeepStrictEqual(values(a), values(b));
 }
 
 /** Keys of the resources whose changes trigger this one. */

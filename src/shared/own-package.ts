@@ -13,6 +13,21 @@ export const codeRoot = relative(packageRoot, thisFile).startsWith('dist') ? joi
 /** `.ts` when the package runs from source (tests, development), `.js` when it was built. */
 export const codeExtension = codeRoot === packageRoot ? '.ts' : '.js';
 
+/**
+ * The text of a file of ours that is no module: a part of the remote program. Bundling moves code from file to file, so
+ * such a file is found from the package's root, never from the code that reads it.
+ *
+ * @param path below `src/`, e.g. `remote/prelude.sh`
+ */
+export function readOwnFile(path: string): string {
+  return readFileSync(ownFile(path), 'utf8');
+}
+
+/** Absolute path of such a file. */
+export function ownFile(path: string): string {
+  return join(codeRoot, 'src', path);
+}
+
 /** The version in the running package's package.json. */
 export function packageVersion(): string {
   return (JSON.parse(readFileSync(join(packageRoot, 'package.json'), 'utf8')) as { version: string }).version;
