@@ -66,19 +66,15 @@ export const aptRepository = defineResource({
   id: ({ name }: Props) => name,
 
   async read(host: Facts, props: Props): Promise<Current> {
-    // The code name is part of the file; facts of the system are remembered, so this is the same tick in a converged run.
-    const read = (file: ManagedFile | null, path: string) =>
-      file === null ? host.file(path) : readManagedFile(host, file);
-    const keyFile = props.key === undefined ? null : managedKey(props);
-    const key = read(keyFile, keyPath(props));
-    const direct = props.state === 'absent' || props.suites !== undefined;
-    const early = direct ? read(props.state === 'absent' ? null : managedSource(props, ''), sourcePath(props)) : null;
-    const system = await host.system();
-    const [source, keyFact] = await Promise.all([
-      early ?? read(managedSource(props, system.codename), sourcePath(props)),
-      key,
+    const wantsKey = props.key !== undefined;
+    const [system, source, key] = await Promise.all([
+      host.system(),
+      host.file(sourcePath(props)),
+      wantsKey ? readManagedFile(host, managedKey(props)) : host.file(keyPath(props)),
     ]);
-    return { system, source, key: keyFact };
+    if (props.state === 'absent') return { system, source, key };
+    // The code name may be part of the content, which is therefore compared after it is known: with the fact that is here.
+    return { system, source: await readManagedFile(host, managedSource(props, system.codename), source), key };
   },
 
   diff(props: Props, { system, source, key }: Current): readonly Change[] {

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { aptRepository } from '../../../src/resources/apt-repository.ts';
 import { file } from '../../../src/resources/file.ts';
 import { packages } from '../../../src/resources/package.ts';
 import { type StartedHost, startHost } from '../../support/host.ts';
@@ -9,7 +10,7 @@ import { fileSystemOf } from '../../support/snapshot.ts';
 
 let host: StartedHost;
 beforeAll(async () => {
-  host = await startHost();
+  host = await startHost({ packages: ['gnupg'] });
   await host.sh(readFileSync(new URL('../../support/apt-repository.sh', import.meta.url), 'utf8'));
 });
 afterAll(() => host?.remove());
@@ -185,4 +186,39 @@ test('the index is read anew when a source came after it', async () => {
   ]);
   expect(outcome.finished.status).toBe('changed');
   expect(await versions()).toContain('lab-late 1.0 ii');
+});
+
+test('a repository with its key: there, refused with a wrong signature, and back', async () => {
+  const [key, stranger] = (
+    await host.sh(`mkdir -p /srv/signed && cp -r /srv/other/* /srv/signed && cd /srv/signed && sed -i 's/lab-late/lab-signed/' Packages && rm -f *.deb
+    dpkg-deb -R /srv/other/lab-late_1.0_all.deb /tmp/signed && rm -r /tmp/signed/usr && sed -i 's/lab-late/lab-signed/' /tmp/signed/DEBIAN/control && dpkg-deb --root-owner-group -b /tmp/signed lab-signed_1.0_all.deb >/dev/null
+    { dpkg-deb -f lab-signed_1.0_all.deb; printf 'Filename: ./lab-signed_1.0_all.deb\\nSize: %s\\nSHA256: %s\\n\\n' "$(stat -c %s lab-signed_1.0_all.deb)" "$(sha256sum lab-signed_1.0_all.deb | cut -d ' ' -f 1)"; } >Packages
+    printf 'Date: %s\\nSHA256:\\n %s %s Packages\\n' "$(LC_ALL=C date -u -R)" "$(sha256sum Packages | cut -d ' ' -f 1)" "$(stat -c %s Packages)" >Release
+    for who in owner stranger; do gpg --homedir /tmp --batch --quiet --passphrase '' --quick-gen-key $who@example.dev ed25519 sign 2>/dev/null; done
+    gpg --homedir /tmp --batch --quiet --local-user owner@example.dev --clearsign --output InRelease Release
+    gpg --homedir /tmp --armor --export owner@example.dev; echo ===; gpg --homedir /tmp --armor --export stranger@example.dev`)
+  ).split('===\n');
+  const resources = (signer: string | undefined) => () => [
+    aptRepository({ name: 'signed', uris: ['file:/srv/signed'], suites: ['./'], key: signer ?? '' }),
+    packages({ name: 'lab-signed' }),
+  ];
+  const before = await state();
+  const wrong = await runOn(host, resources(stranger));
+  expect(wrong.finished).toMatchObject({
+    status: 'failed',
+    failure: { resource: 'apt-repository:signed', code: 'STEP_FAILED' },
+  });
+  expect(await state()).toBe(before);
+  const right = await runOn(host, resources(key));
+  expect(right.finished.failure?.output).toBeUndefined();
+  expect(await versions()).toContain('lab-signed 1.0 ii');
+  expect((await runOn(host, resources(key))).finished).toMatchObject({ status: 'ok', roundTrips: 1 });
+  const gone = () => [
+    packages({ name: 'lab-signed', state: 'absent' }),
+    aptRepository({ name: 'signed', state: 'absent' }),
+  ];
+  expect((await runOn(host, gone)).changed).toEqual(['package:lab-signed', 'apt-repository:signed']);
+  expect(
+    (await host.exec(['ls', '/etc/apt/keyrings/signed.asc', '/etc/apt/sources.list.d/signed.sources'])).stdout,
+  ).toBe('');
 });

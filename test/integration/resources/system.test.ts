@@ -5,6 +5,7 @@ import type { ResourceTree } from '../../../src/resources/contract.ts';
 import { file } from '../../../src/resources/file.ts';
 import { group } from '../../../src/resources/group.ts';
 import { sysctl } from '../../../src/resources/sysctl.ts';
+import { timer } from '../../../src/resources/timer.ts';
 import { unit } from '../../../src/resources/unit.ts';
 import { unitFile } from '../../../src/resources/unit-file.ts';
 import { user } from '../../../src/resources/user.ts';
@@ -205,6 +206,25 @@ test('a unit that is stopped, disabled and masked', async () => {
       expect(await host.sh('systemctl is-active x; systemctl is-enabled x; true')).toBe('inactive\nmasked\n');
     },
   );
+});
+
+test('a timer runs its command, every word as it is, as its user', async () => {
+  const words = ["it's", '$HOME', '100%n', 'a "b" \\', 'x\ny', 'ü', ''];
+  const resources = () =>
+    timer({
+      name: 'tick',
+      schedule: '*-*-* 04:30',
+      argv: ['/bin/sh', '-c', 'printf "%s|" "$@" >/tmp/tick; id -un >>/tmp/tick', 'sh', ...words],
+      runAs: 'games',
+      persistent: false,
+    });
+  await thereAndBack(resources, async () => {
+    expect(await host.sh('systemctl is-enabled tick.timer; systemctl is-active tick.timer')).toBe('enabled\nactive\n');
+    await host.sh('systemctl start tick.service');
+    expect(await host.sh('cat /tmp/tick')).toBe(`${words.join('|')}|games\n`);
+  });
+  const broken = await runOn(host, () => timer({ name: 'tick', schedule: '25:99', argv: ['/bin/true'] }));
+  expect(broken.finished).toMatchObject({ status: 'failed', failure: { resource: 'unit-file:tick.timer' } });
 });
 
 test('kernel parameters', async () => {
