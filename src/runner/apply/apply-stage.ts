@@ -27,8 +27,8 @@ export interface RunIdentity {
   readonly run: string;
   /** The run that had changed the host last when its facts were read. */
   readonly lastRun: string | null;
-  /** Stages of this run on this host before a reboot. */
-  readonly stagesBefore: number;
+  /** Stages of this run on this host before a reboot; default 0. */
+  readonly stagesBefore?: number | undefined;
 }
 
 export type StageEnd = 'complete' | 'failed' | 'stopped';
@@ -47,7 +47,7 @@ export class Applier {
   constructor(session: Session, identity: RunIdentity) {
     this.#session = session;
     this.#identity = identity;
-    this.#stages = identity.stagesBefore;
+    this.#stages = identity.stagesBefore ?? 0;
   }
 
   get stages(): number {
@@ -92,7 +92,7 @@ export class Applier {
 
   async *#upload(stage: Stage): AsyncGenerator<string> {
     const { run, lastRun } = this.#identity;
-    if (this.#stages === this.#identity.stagesBefore + 1) {
+    if (this.#stages === (this.#identity.stagesBefore ?? 0) + 1) {
       const who = `${userInfo().username}@${hostname()}`;
       yield `${control}\nlab_lock ${quote(run)} ${quote(who)} ${quote(lastRun ?? '')}`;
     }
