@@ -7,6 +7,7 @@ import { type ExitCode, exitCodes } from '../shared/errors.ts';
 import type { Secret } from '../shared/secret.ts';
 import type { Connection } from '../transport/contract.ts';
 import type { RunEvent, RunMode } from './events.ts';
+import { checkSelection } from './plan/check-selection.ts';
 import { type Declared, type DeclareOptions, declareHost, paramsOf } from './plan/declare.ts';
 import type { Planned } from './plan/plan-host.ts';
 import { type Emit, type HostResult, runHost } from './run-host.ts';
@@ -46,7 +47,7 @@ export interface RunResult {
  * Brings hosts to the state that a playbook declares: everything that can be wrong without a host is found first, then
  * every host is connected, read, planned, changed and read again, on its own.
  *
- * @throws LabError ROLE_PARAMS, RESOURCE_PROPS, RESOURCE_CONFLICT before any connection
+ * @throws LabError ROLE_PARAMS, RESOURCE_PROPS, RESOURCE_CONFLICT, USAGE before any connection
  */
 export async function run(options: RunOptions): Promise<RunResult> {
   const began = performance.now();
@@ -93,8 +94,23 @@ interface Prepared {
 /** Thrown by the facts of a host never seen: its resources are declared after the connection. */
 class NotSeenYet extends Error {}
 
-/** All mistakes that need no host: parameters, properties, conflicts. */
-async function prepareAll({ playbook, hosts, playsOf, ...select }: RunOptions): Promise<Prepared[]> {
+/** All mistakes that need no host: parameters, properties, conflicts, tags that nothing has. */
+async function prepareAll(options: RunOptions): Promise<Prepared[]> {
+  const { tags = [], skipTags = [], startAt } = options;
+  if (startAt !== undefined || tags.length > 0 || skipTags.length > 0) {
+    const all = await declareAll({ ...options, tags: [], skipTags: [], startAt: undefined });
+    // What a host never seen declares may depend on its facts.
+    if (all.every(({ declared }) => declared !== undefined))
+      checkSelection(
+        options.playbook,
+        all.flatMap(({ declared }) => declared ?? []),
+        options,
+      );
+  }
+  return declareAll(options);
+}
+
+async function declareAll({ playbook, hosts, playsOf, ...select }: RunOptions): Promise<Prepared[]> {
   return Promise.all(
     hosts.map(async (host) => {
       const plays = playsOf(host);
