@@ -61,10 +61,13 @@ export async function runPlaybook(name: string, options: PlaybookOptions): Promi
       stop: stop.signal,
     });
     const behind = result.hosts.filter(({ status }) => !['ok', 'changed', 'would-change'].includes(status));
-    rememberFailed(
-      folder,
-      behind.map(({ host }) => host),
-    );
+    // Whoever looks first and runs then, both with @failed, means the same hosts.
+    if (options.mode === 'run' || options.mode === 'apply') {
+      rememberFailed(
+        folder,
+        behind.map(({ host }) => host),
+      );
+    }
     return result;
   } finally {
     stop.end();
