@@ -1,5 +1,5 @@
 import { definePlaybook } from 'labwright';
-import { base } from 'labwright/roles/base';
+import base from 'labwright/roles/base';
 import inventory from '../inventory/index.ts';
 
 /** Everything, on every host. `lab run site.ts --check` shows what would change. */

@@ -24,6 +24,7 @@ export type {
 } from './remote/facts/contract.ts';
 export { KnownAfterApply } from './remote/facts/contract.ts';
 export { absent } from './resources/absent.ts';
+export { aptRepository } from './resources/apt-repository.ts';
 export { archive } from './resources/archive.ts';
 export { authorizedKeys } from './resources/authorized-keys.ts';
 export { block } from './resources/block.ts';
@@ -44,6 +45,7 @@ export { rebootIfRequired } from './resources/reboot.ts';
 export { secretText } from './resources/shared/secret-text.ts';
 export { symlink } from './resources/symlink.ts';
 export { sysctl } from './resources/sysctl.ts';
+export { timer } from './resources/timer.ts';
 export { timezone } from './resources/timezone.ts';
 export { unit } from './resources/unit.ts';
 export { unitFile } from './resources/unit-file.ts';

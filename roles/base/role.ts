@@ -29,7 +29,7 @@ type Context = RoleContext<Params>;
  * @example
  * definePlaybook({ inventory, plays: [{ name: 'all', hosts: 'all', roles: [base({ timezone: 'Europe/Berlin' })] }] });
  */
-export const base = defineRole({
+export default defineRole({
   name: 'base',
   description: 'Name, time, packages, admins, sshd, kernel parameters, updates and journal of a host',
   params,
@@ -51,8 +51,6 @@ export const base = defineRole({
     ];
   },
 });
-export default base;
-
 const usesApt = (system: SystemFact): boolean => system.packageManager === 'apt';
 
 function packagesFor({ admins, sshd, upgrades, timeSync }: Params, system: SystemFact): string[] {

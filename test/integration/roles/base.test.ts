@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { base } from '../../../roles/base/role.ts';
+import base from '../../../roles/base/role.ts';
 import { resolveInventory } from '../../../src/model/resolve-inventory.ts';
 import type { Playbook } from '../../../src/playbook/contract.ts';
 import type { RunEvent, RunMode } from '../../../src/runner/events.ts';

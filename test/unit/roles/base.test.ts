@@ -3,7 +3,7 @@ import { type Access, accessOf } from '../../../roles/base/access.ts';
 import { params } from '../../../roles/base/params.ts';
 import { renderSshd } from '../../../roles/base/render-sshd.ts';
 import { renderSudoers, renderUpgrades } from '../../../roles/base/render-system.ts';
-import { base } from '../../../roles/base/role.ts';
+import base from '../../../roles/base/role.ts';
 import type { Host } from '../../../src/model/types.ts';
 import type { SystemFact } from '../../../src/remote/facts/contract.ts';
 import type { Resource, ResourceTree } from '../../../src/resources/contract.ts';
