@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import { Barrier } from '../runner/barrier.ts';
+import type { RunEvent } from '../runner/events.ts';
 import { drift, fingerprint, readPlan, type SavedPlan } from '../runner/plan/saved-plan.ts';
 import type { RunOptions } from '../runner/run.ts';
 import { LabError } from '../shared/errors.ts';
@@ -39,15 +40,24 @@ Example:
         mode: 'apply',
         // All hosts wait for each other before the first is changed.
         forks: Math.max(options.forks, names.length),
+        serial: names.length,
         review: reviewAgainst(plan, barrier),
-        // A host that cannot be reached or planned never arrives; the others must not wait for it.
-        watch: (event) => {
-          if (event.event !== 'host-finished' || event.failure === undefined) return;
-          barrier.fail(new LabError(event.failure.code, event.failure.message, { host: event.host }));
-        },
+        watch: (event) => failWithAnyHost(event, names, barrier),
       });
       process.exitCode = result.exitCode;
     });
+}
+
+/** A host that is not there, or cannot be reached or planned, never arrives; the others must not wait for it. */
+function failWithAnyHost(event: RunEvent, planned: readonly string[], barrier: Barrier): void {
+  if (event.event === 'run-started') {
+    const missing = planned.find((host) => !event.hosts.includes(host));
+    if (missing === undefined) return;
+    barrier.fail(new LabError('PLAN_DRIFTED', 'no play of the playbook is for it any more', { host: missing }));
+  }
+  if (event.event !== 'host-finished' || event.status === 'ok' || event.status === 'changed') return;
+  const { code, message } = event.failure ?? { code: 'PLAN_DRIFTED', message: event.status };
+  barrier.fail(new LabError(code, message, { host: event.host }));
 }
 
 function reviewAgainst(plan: SavedPlan, barrier: Barrier): NonNullable<RunOptions['review']> {

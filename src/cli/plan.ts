@@ -48,8 +48,14 @@ Example:
         process.stderr.write('no plan was saved: not every host could be planned\n');
         return;
       }
-      const { limit, tags, skipTags, startAt } = options;
-      const select = { limit: [...limit], tags: [...tags], skipTags: [...skipTags], ...(startAt && { startAt }) };
+      const { tags, skipTags, startAt } = options;
+      // The hosts themselves: what a pattern names, or who failed last, can be others later.
+      const select = {
+        limit: Object.keys(hosts),
+        tags: [...tags],
+        skipTags: [...skipTags],
+        ...(startAt && { startAt }),
+      };
       writePlan(options.out, {
         kind: 'labwright-plan',
         version: 1,
