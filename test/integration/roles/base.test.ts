@@ -11,7 +11,7 @@ import { fileSystemOf } from '../../support/snapshot.ts';
 let host: StartedHost;
 let failuresBefore: readonly string[] = [];
 beforeAll(async () => {
-  host = await startHost({ packages: ['unattended-upgrades', 'systemd-timesyncd', 'ssh-audit'] });
+  host = await startHost({ packages: ['ssh-audit'] });
   failuresBefore = await auditFailures();
 });
 afterAll(() => host?.remove());
@@ -63,8 +63,17 @@ const limit = 180_000;
 test('a bare host gets the whole role in one run, and the second changes nothing in one round trip', {
   timeout: limit,
 }, async () => {
+  const untouched = await fileSystemOf(host);
+  const checked = await runBase(params(), 'check');
+  expect(await fileSystemOf(host)).toBe(untouched);
+  const plans = checked.events.flatMap((event) => (event.event === 'host-planned' ? event.resources : []));
+  expect(plans.filter(({ outcome }) => outcome === 'impossible')).toEqual([]);
   const first = await runBase(params());
-  expect(first.finished).toMatchObject({ status: 'changed' });
+  expect(first.finished).toMatchObject({ status: 'changed', counts: { differences: 0 } });
+  const planned = plans.filter(({ outcome }) => outcome === 'change').map(({ resource }) => resource);
+  expect(first.changed.filter((resource) => planned.includes(resource))).toEqual(planned);
+  const mayChange = plans.filter(({ outcome }) => outcome !== 'in-sync').map(({ resource }) => resource);
+  expect(first.changed.filter((resource) => !mayChange.includes(resource))).toEqual([]);
   const before = await fileSystemOf(host, ['/var/lib/lab', '/var/lib/apt']);
   const second = await runBase(params());
   expect(second.changed).toEqual([]);
