@@ -1,18 +1,17 @@
 import { spawn } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { expect, it } from 'vitest';
+import { beforeAll, expect, it } from 'vitest';
 import { FactLoader } from '../../../src/remote/facts/loader.ts';
 import { Applier, type StageListener } from '../../../src/runner/apply/apply-stage.ts';
 import { compileStage } from '../../../src/runner/apply/compile.ts';
 import { describeShells, openSession, type Shell, temporaryFolder } from './support.ts';
 
-const bootId = readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
 const quiet: StageListener = { started: () => {}, output: () => {}, finished: () => {}, notice: () => {} };
 
 /** A lock as a run left it that ended without giving it back. */
-function leaveLock(state: string, fields: { pid: number; boot?: string; stagePid?: number }): void {
-  const { pid, boot = bootId, stagePid } = fields;
+function leaveLock(state: string, fields: { pid: number; boot: string; stagePid?: number }): void {
+  const { pid, boot, stagePid } = fields;
   mkdirSync(join(state, 'runs/earlier'), { recursive: true });
   mkdirSync(join(state, 'pending'), { recursive: true });
   const lines = ['run=earlier', 'who=ann@laptop', `pid=${pid}`, `boot=${boot}`, 'since=2026-01-01T00:00:00Z'];
@@ -41,6 +40,11 @@ describeShells('the lock of a host', (shell) => {
   const folder = temporaryFolder();
   let count = 0;
   const freshState = () => join(folder, String(count++));
+  let boot: string;
+  beforeAll(async () => {
+    await using session = await openSession(shell, freshState());
+    boot = (await new FactLoader(session).system()).bootId;
+  });
 
   it('is held for a run and given back', async () => {
     const state = freshState();
@@ -49,7 +53,7 @@ describeShells('the lock of a host', (shell) => {
     await applier.apply(compileStage('one', []), quiet);
     const lock = (await new FactLoader(session).state()).lock;
     expect(lock?.get('run')).toBe('one');
-    expect(lock?.get('boot')).toBe(bootId);
+    expect(lock?.get('boot')).toBe(boot);
     expect(lock?.get('since')).toMatch(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/);
     await applier.release('complete');
     expect(existsSync(join(state, 'lock'))).toBe(false);
@@ -58,7 +62,7 @@ describeShells('the lock of a host', (shell) => {
 
   it('says who has it, and leaves nothing of the run that was refused', async () => {
     const state = freshState();
-    leaveLock(state, { pid: process.pid });
+    leaveLock(state, { boot, pid: process.pid });
     await expect(lockOnce(shell, state, 'two')).rejects.toMatchObject({
       code: 'HOST_LOCKED',
       details: { found: 'run earlier of ann@laptop, since 2026-01-01T00:00:00Z' },
@@ -83,7 +87,7 @@ describeShells('the lock of a host', (shell) => {
 
   it('goes to one of many that find it stale at once', async () => {
     const state = freshState();
-    leaveLock(state, { pid: await deadPid() });
+    leaveLock(state, { boot, pid: await deadPid() });
     const sessions = await Promise.all(Array.from({ length: 6 }, () => openSession(shell, state)));
     const outcomes = await Promise.allSettled(
       sessions.map((session, index) =>
@@ -96,7 +100,7 @@ describeShells('the lock of a host', (shell) => {
 
   it('is stale when neither shell nor stage of its owner lives, and a run that takes it over says so', async () => {
     const state = freshState();
-    leaveLock(state, { pid: await deadPid(), stagePid: await deadPid() });
+    leaveLock(state, { boot, pid: await deadPid(), stagePid: await deadPid() });
     const notices = await lockOnce(shell, state, 'three');
     expect(notices).toEqual([expect.stringContaining('run earlier')]);
     expect(existsSync(join(state, 'lock'))).toBe(false);
@@ -104,7 +108,7 @@ describeShells('the lock of a host', (shell) => {
 
   it('is not stale while the stage of a lost controller still works', async () => {
     const state = freshState();
-    leaveLock(state, { pid: await deadPid(), stagePid: process.pid });
+    leaveLock(state, { boot, pid: await deadPid(), stagePid: process.pid });
     await expect(lockOnce(shell, state, 'four')).rejects.toMatchObject({ code: 'HOST_LOCKED' });
   });
 

@@ -26,7 +26,14 @@ import { type Action, compileStage, type Stage } from '../../../src/runner/apply
 import type { Planned } from '../../../src/runner/plan/plan-host.ts';
 import type { LabError } from '../../../src/shared/errors.ts';
 import { Secret } from '../../../src/shared/secret.ts';
-import { describeShells, hostileName, openLocalSession, openSession, type Shell, temporaryFolder } from './support.ts';
+import {
+  describeShells,
+  hostileName,
+  openLocalSession,
+  openSession,
+  type Shell,
+  temporaryFolder,
+} from '../../unit/remote/support.ts';
 
 const [owner, group] = execFileSync('stat', ['-c', '%U %G', process.execPath, '/proc/self'], { encoding: 'utf8' })
   .split('\n')[1]
