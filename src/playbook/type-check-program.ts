@@ -7,12 +7,15 @@ import { type FileStamp, stampOf } from './type-check-stamp.ts';
 // Run as a process of its own, so that loading the compiler (a second and more) never weighs on a run: the playbook's
 // path is the argument, the result goes to stdout as JSON. Only type-check.ts starts it.
 
-/** For a repository without a tsconfig.json; `lab init` writes the same. */
+/**
+ * For a repository without a tsconfig.json: as strict as the one that `lab init` writes. Modules are as the loader takes
+ * them; Node's own rules would see CommonJS, without top-level await, where no package.json says otherwise.
+ */
 const defaultOptions: ts.CompilerOptions = {
   target: ts.ScriptTarget.ES2023,
   lib: ['lib.es2023.d.ts', 'lib.esnext.disposable.d.ts'],
-  module: ts.ModuleKind.NodeNext,
-  moduleResolution: ts.ModuleResolutionKind.NodeNext,
+  module: ts.ModuleKind.ESNext,
+  moduleResolution: ts.ModuleResolutionKind.Bundler,
   moduleDetection: ts.ModuleDetectionKind.Force,
   strict: true,
   noUncheckedIndexedAccess: true,
