@@ -52,7 +52,8 @@ export async function runPlaybook(name: string, options: PlaybookOptions): Promi
       playbook,
       hosts,
       playsOf,
-      connect: ({ name: host, connection }) => connect(host, connection, { hostKeys: keys, hosts: inventory.hosts }),
+      connect: ({ name: host, connection }) =>
+        connect(host, connection, { hostKeys: keys, hosts: inventory.hosts, signal: stop.signal }),
       secrets: openedSecrets(),
       onEvent: (event) => {
         renderer.handle(event);

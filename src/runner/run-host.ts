@@ -62,8 +62,10 @@ export async function runHost(task: HostRun): Promise<HostResult> {
     emit({ event: 'host-connecting', host: name });
     status = await worker.work();
   } catch (thrown) {
-    failure = asLabError(thrown).with({ host: name });
-    status = failure.exitCode === 3 ? 'unreachable' : 'failed';
+    // Ctrl-C while it was still being connected to.
+    const interrupted = task.stop.aborted && thrown === task.stop.reason;
+    if (!interrupted) failure = asLabError(thrown).with({ host: name });
+    status = interrupted ? 'interrupted' : failure?.exitCode === 3 ? 'unreachable' : 'failed';
   }
   failure ??= worker.failure;
   const counts = worker.counts(status);

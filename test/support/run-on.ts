@@ -65,7 +65,10 @@ export async function runOnAll(
     playsOf: () => [play],
     connect: ({ name, connection }) => {
       const pinned = per[name]?.hostKeys ?? hosts[name]?.hostKeys ?? [];
-      return connect(name, connection, { hostKeys: { pinned: () => pinned, firstContact: async () => false } });
+      return connect(name, connection, {
+        hostKeys: { pinned: () => pinned, firstContact: async () => false },
+        signal: options.stop,
+      });
     },
     onEvent: (event) => {
       events.push(event);

@@ -163,3 +163,17 @@ describe('a connection lost in the middle', () => {
     expect(await host.sh('ls /var/lib/lab/lock 2>&1 || true')).toContain('No such file');
   });
 });
+
+it('does not wait for a host that does not answer when it is asked to stop', async () => {
+  await using host = await startHost();
+  const stop = new AbortController();
+  setTimeout(500).then(() => stop.abort());
+  const began = Date.now();
+  await host.sh(
+    'nft add table inet t; nft "add chain inet t i { type filter hook input priority 0; }"; nft add rule inet t i tcp dport 2222 drop',
+  );
+  const outcome = await runOn(host, marker, { stop: stop.signal, connection: { port: 2222 } });
+  expect(outcome.finished).toMatchObject({ status: 'interrupted', counts: { changed: 0 } });
+  expect(outcome.finished.failure).toBeUndefined();
+  expect(Date.now() - began).toBeLessThan(8000);
+});
