@@ -19,6 +19,8 @@ export class Ground implements AsyncDisposable {
 
   /** Boots as many hosts as are missing. Two at a time: more would not be faster on two cores. */
   async grow(count: number): Promise<void> {
+    // The first alone: jiti gives a module that is still being loaded half-made to whoever asks for it a second time.
+    if (this.hosts.length === 0 && count > 1) await this.grow(1);
     const limit = pLimit(2);
     const numbers = Array.from({ length: count - this.hosts.length }, (_, at) => this.hosts.length + at);
     await Promise.all(
