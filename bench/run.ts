@@ -2,10 +2,11 @@
  * `npm run bench -- --quick`: lab against the floor on 1 and 10 hosts. Without it: Ansible as well, first, converged and
  * check runs; `--large` adds 25 hosts. Options are described in docs/benchmarks.md.
  */
-import { spawn } from 'node:child_process';
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { spawn, spawnSync } from 'node:child_process';
+import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { parseArgs } from 'node:util';
+import { ownerOfThisProcess, testLabel } from '../test/support/sweep.ts';
 import { ansible } from './ansible.ts';
 import { type Contestant, type Field, type Kind, kinds, type Started } from './contestant.ts';
 import { Ground } from './field.ts';
@@ -42,7 +43,10 @@ let inotifyBefore: string | undefined;
 
 const ground = new Ground();
 for (const signal of ['SIGINT', 'SIGTERM'] as const)
-  process.once(signal, () => void cleanUp().finally(() => process.exit(130)));
+  process.prependOnceListener(signal, () => {
+    abandon();
+    process.exit(130);
+  });
 
 try {
   await main();
@@ -184,6 +188,15 @@ async function cleanUp(): Promise<void> {
   await ground[Symbol.asyncDispose]();
   if (inotifyBefore !== undefined) writeFileSync(inotifyLimit, inotifyBefore);
   inotifyBefore = undefined;
+}
+
+/** At once and without waiting for anything: hosts that are still booting are found by their label. */
+function abandon(): void {
+  const docker = (...words: string[]) => spawnSync('docker', words, { encoding: 'utf8' }).stdout;
+  const ids = docker('ps', '--all', '--quiet', '--filter', `label=${testLabel}=${ownerOfThisProcess()}`);
+  if (ids.trim() !== '') docker('rm', '--force', '--volumes', ...ids.trim().split('\n'));
+  rmSync(ground.folder, { recursive: true, force: true });
+  if (inotifyBefore !== undefined) writeFileSync(inotifyLimit, inotifyBefore);
 }
 
 function say(text: string): void {
