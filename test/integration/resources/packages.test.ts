@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { aptRepository } from '../../../src/resources/apt-repository.ts';
 import { file } from '../../../src/resources/file.ts';
 import { packages } from '../../../src/resources/package.ts';
@@ -7,6 +7,9 @@ import { type StartedHost, startHost } from '../../support/host.ts';
 import { revertLastRun } from '../../support/revert.ts';
 import { runOn } from '../../support/run-on.ts';
 import { fileSystemOf } from '../../support/snapshot.ts';
+
+// Each looks several times at the whole host, and other hosts may be at work beside it.
+vi.setConfig({ testTimeout: 180_000 });
 
 let host: StartedHost;
 beforeAll(async () => {
@@ -22,7 +25,7 @@ const versions = () =>
   );
 const state = async () =>
   [
-    await fileSystemOf(host, ['/var/lib/lab', '/var/lib/dpkg', '/var/lib/apt']),
+    await fileSystemOf(host, ['/var/lib/lab', '/var/lib/dpkg', '/var/lib/apt', '/usr/bin', '/usr/lib', '/usr/sbin']),
     await host.sh(
       `dpkg-query -W -f '\${binary:Package} \${Version} \${db:Status-Abbrev}\\n'; apt-mark showmanual; apt-mark showhold`,
     ),

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { authorizedKeys } from '../../../src/resources/authorized-keys.ts';
 import { command } from '../../../src/resources/command.ts';
 import type { ResourceTree } from '../../../src/resources/contract.ts';
@@ -15,6 +15,9 @@ import { revertLastRun } from '../../support/revert.ts';
 import { runOn } from '../../support/run-on.ts';
 import { fileSystemOf } from '../../support/snapshot.ts';
 
+// Each looks several times at the whole host, and other hosts may be at work beside it.
+vi.setConfig({ testTimeout: 180_000 });
+
 let host: StartedHost;
 beforeAll(async () => {
   host = await startHost();
@@ -28,6 +31,11 @@ const state = async () =>
   [
     await fileSystemOf(host, [
       '/var/lib/lab',
+      // Programs, which none of these types changes, are most of the bytes.
+      '/usr/bin',
+      '/usr/lib',
+      '/usr/sbin',
+      '/usr/share',
       ...accounts,
       ...accounts.map((path) => `${path}-`),
       '/etc/subuid-',
