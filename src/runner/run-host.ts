@@ -231,11 +231,15 @@ class HostWorker {
       emit,
     } = this.#task;
     const base = ({ planned }: Action) => ({ host, resource: planned.key, title: planned.title });
+    const shown = this.redactor.inPieces();
+    const output = ({ planned }: Action, text: string) => {
+      if (text !== '') emit({ event: 'resource-output', host, resource: planned.key, text });
+    };
     return {
       started: (action: Action) => emit({ event: 'resource-started', ...base(action) }),
-      output: (action: Action, text: string) =>
-        emit({ event: 'resource-output', host, resource: action.planned.key, text: this.redactor.redact(text) }),
+      output: (action: Action, text: string) => output(action, shown.push(text)),
       finished: (action: Action, durationMs: number, failure: LabError | undefined) => {
+        output(action, shown.end());
         if (failure === undefined) this.#changed.add(action.planned.key);
         else {
           this.failure = failure;

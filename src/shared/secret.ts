@@ -58,4 +58,50 @@ export class Redactor {
       result = result.replaceAll(value, redacted);
     return result;
   }
+
+  /**
+   * For text that comes in pieces, where a secret may begin in one and end in the next.
+   *
+   * @example
+   * const pieces = redactor.inPieces();
+   * print(pieces.push('hun'), pieces.push('ter2'), pieces.end());
+   */
+  inPieces(): { push(piece: string): string; end(): string } {
+    let held = '';
+    return {
+      push: (piece) => {
+        const text = held + piece;
+        const cut = this.#settled(text);
+        held = text.slice(cut);
+        return this.redact(text.slice(0, cut));
+      },
+      end: () => {
+        const rest = this.redact(held);
+        held = '';
+        return rest;
+      },
+    };
+  }
+
+  /** How much of a text no later piece can make part of a secret. */
+  #settled(text: string): number {
+    const values = [...this.#values];
+    let cut = Math.min(text.length, ...values.map((value) => text.length - openLength(text, value)));
+    // Nor may the cut go through a secret that is complete.
+    for (let before = -1; before !== cut; ) {
+      before = cut;
+      for (const value of values) {
+        const start = text.indexOf(value, Math.max(0, cut - value.length + 1));
+        if (start >= 0 && start < cut) cut = start;
+      }
+    }
+    return cut;
+  }
+}
+
+/** Length of the longest end of a text with which a value begins, without being the whole value. */
+function openLength(text: string, value: string): number {
+  let length = Math.min(text.length, value.length - 1);
+  while (length > 0 && !text.endsWith(value.slice(0, length))) length--;
+  return length;
 }

@@ -1,5 +1,6 @@
 import { createReadStream } from 'node:fs';
 import { hostname, userInfo } from 'node:os';
+import { StringDecoder } from 'node:string_decoder';
 import type { Data, Mark } from '../../remote/frames.ts';
 import type { Session } from '../../remote/session.ts';
 import type { Content } from '../../resources/contract.ts';
@@ -155,6 +156,10 @@ interface Current {
   step: number;
   readonly since: number;
   output: string;
+  /** A character may come in two pieces. */
+  readonly decoder: StringDecoder;
+  /** The beginning of a line whose end has not come: a secret in two pieces would pass the one who redacts. */
+  partial: string;
   unreverted: boolean;
 }
 
@@ -182,7 +187,7 @@ class Follower {
   /** Takes a token of the log; true when the stage has ended. */
   take(token: Mark | Data): boolean {
     if (token.kind === 'data') {
-      this.#output(token.bytes.toString());
+      this.#output(token.bytes);
       return this.ended;
     }
     const [kind = '', number = '', status = ''] = token.fields;
@@ -223,19 +228,25 @@ class Follower {
 
   #begin(action: Action): void {
     this.begun = true;
-    this.#current = { action, step: -1, since: performance.now(), output: '', unreverted: false };
+    const decoder = new StringDecoder('utf8');
+    this.#current = { action, step: -1, since: performance.now(), output: '', decoder, partial: '', unreverted: false };
     this.#listener.started(action);
   }
 
-  #output(text: string): void {
+  #output(bytes: Uint8Array): void {
     if (this.#current === undefined) return;
-    this.#current.output = (this.#current.output + text).slice(-outputKept);
-    this.#listener.output(this.#current.action, text);
+    const text = this.#current.decoder.write(Buffer.from(bytes));
+    this.#current.output = lastLines(this.#current.output + text);
+    const unsent = this.#current.partial + text;
+    const end = Math.max(unsent.lastIndexOf('\n'), unsent.lastIndexOf('\r')) + 1;
+    this.#current.partial = unsent.slice(end);
+    if (end > 0) this.#listener.output(this.#current.action, unsent.slice(0, end));
   }
 
   #finish(action: Action, status: number): void {
     if (this.#current?.action !== action) this.#begin(action);
     const current = this.#current as Current;
+    if (current.partial !== '') this.#listener.output(action, current.partial);
     const durationMs = performance.now() - current.since;
     const failure = status === 0 ? undefined : this.#failure(current, status, durationMs);
     this.#listener.finished(action, durationMs, failure);
@@ -272,6 +283,13 @@ class Follower {
       },
     );
   }
+}
+
+/** The end of an output, in whole lines: of a secret that was cut in half, nobody would recognise the rest. */
+function lastLines(output: string): string {
+  if (output.length <= outputKept) return output;
+  const end = output.slice(-outputKept);
+  return end.slice(end.search(/[\r\n]/) + 1);
 }
 
 /** What to do about the failures that everybody meets. */
