@@ -3,11 +3,11 @@ import { visible } from '../report/visible.ts';
 import { type ExitCode, exitCodes, formatError } from '../shared/errors.ts';
 import { quoteAll } from '../shared/quote.ts';
 import { onHosts } from './open-hosts.ts';
-import { addConnectOptions, type ConnectOptions } from './run-options.ts';
+import { addConnectOptions, type ConnectOptions, count } from './run-options.ts';
 
 type Options = ConnectOptions & {
   readonly inventory?: string;
-  readonly timeout: string;
+  readonly timeout: number;
   readonly output: 'plain' | 'json';
 };
 
@@ -16,7 +16,7 @@ export function register(program: Command): void {
     .command('exec <hosts> <command...>')
     .description('run one command on the hosts that a pattern selects, and show what each says')
     .option('-i, --inventory <file>', 'the inventory; default: that of this folder')
-    .option('--timeout <seconds>', 'kill the command after this long', '300')
+    .option('--timeout <seconds>', 'kill the command after this long', count, 300)
     .addOption(new Option('--output <form>', 'how to show it').choices(['plain', 'json']).default('plain'))
     .passThroughOptions();
   addConnectOptions(command)
@@ -33,7 +33,7 @@ Examples:
     )
     .action(async (hosts: string, words: string[], options: Options) => {
       const argv = words[0] === '--' ? words.slice(1) : words;
-      const seconds = Math.max(1, Number(options.timeout) || 300);
+      const seconds = options.timeout;
       const outcomes = await onHosts([hosts], options, async (session) => {
         const output: Buffer[] = [];
         let status = -1;
@@ -55,7 +55,8 @@ Examples:
           process.stdout.write(`${JSON.stringify({ host: host.name, ...line })}\n`);
         } else if (error !== undefined) process.stderr.write(`${formatError(error)}\n`);
         else {
-          const lines = (value?.output ?? '').replace(/\n$/, '').split('\n');
+          const output = value?.output ?? '';
+          const lines = output === '' ? [] : output.replace(/\n$/, '').split('\n');
           process.stdout.write(lines.map((line) => `${host.name} | ${visible(line)}\n`).join(''));
           if (value?.exitCode !== 0) {
             const why = value?.exitCode === 124 ? `no end within ${seconds} s` : `exit code ${value?.exitCode}`;

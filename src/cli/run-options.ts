@@ -72,7 +72,8 @@ function list(value: string, before: readonly string[]): string[] {
   ];
 }
 
-function count(value: string): number {
+/** Parses an option. */
+export function count(value: string): number {
   if (!/^[1-9]\d*$/.test(value)) throw new InvalidArgumentError('a whole number from 1 is expected.');
   return Number(value);
 }
