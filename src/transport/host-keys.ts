@@ -80,7 +80,7 @@ export async function askAboutHostKey(
     hint:
       authority === undefined
         ? 'compare the fingerprint on the host (ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub), then accept it: ' +
-          'run once at a terminal and confirm, or log in once with ssh'
+          'run once at a terminal and confirm, or with --accept-new-host-keys'
         : `${formatLocation(authority.at)} trusts a certificate authority for it; host certificates need "transport: openssh"`,
   });
 }
@@ -92,7 +92,7 @@ export function changedFromLock(endpoint: Endpoint, pinned: readonly HostKey[], 
     pinned.map((key) => `${describeKey(key)} (lock file)`),
     found,
     {
-      hint: `${warning} remove the key of "${endpoint.name}" from the lock file, and accept the new one on the next run`,
+      hint: `${warning} remove the key of "${endpoint.name}" from the lock file (lab.lock.yml beside the inventory), and accept the new one on the next run`,
     },
   );
 }

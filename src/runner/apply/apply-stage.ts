@@ -158,7 +158,7 @@ interface Current {
   output: string;
   /** A character may come in two pieces. */
   readonly decoder: StringDecoder;
-  /** The beginning of a line whose end has not come: a secret in two pieces would pass the one who redacts. */
+  /** The beginning of a line whose end has not come: lines are shown whole. */
   partial: string;
   unreverted: boolean;
 }
