@@ -146,7 +146,7 @@ async function hostFindings(session: Session, host: Host): Promise<Finding[]> {
       text: `its clock is ${Math.round(skew)} s off`,
       advice: 'set up time synchronisation (roles/base does)',
     });
-  const pending = [...body('state').matchAll(/^pending=(.*)$/gm)].map((match) => match[1]);
+  const pending = [...body('state').matchAll(/^pending=\S+ (.*)$/gm)].map((match) => match[1]);
   if (pending.length > 0)
     findings.push({
       level: 'warning',

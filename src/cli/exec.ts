@@ -1,6 +1,6 @@
 import { type Command, Option } from 'commander';
 import { visible } from '../report/visible.ts';
-import { type ExitCode, exitCodes, formatError } from '../shared/errors.ts';
+import { type ExitCode, exitCodes, formatError, LabError } from '../shared/errors.ts';
 import { quoteAll } from '../shared/quote.ts';
 import { onHosts } from './open-hosts.ts';
 import { addConnectOptions, type ConnectOptions, count } from './run-options.ts';
@@ -32,7 +32,7 @@ Examples:
   lab exec 'home:!nas' -- systemctl is-active ssh`,
     )
     .action(async (hosts: string, words: string[], options: Options) => {
-      const argv = words[0] === '--' ? words.slice(1) : words;
+      const argv = commandOf(words);
       const seconds = options.timeout;
       const outcomes = await onHosts([hosts], options, async (session) => {
         const output: Buffer[] = [];
@@ -68,6 +68,16 @@ Examples:
         outcomes.map(({ value, error }) => error?.exitCode ?? (value?.exitCode === 0 ? 0 : 1)),
       );
     });
+}
+
+/** An option after the hosts would silently become the command. */
+function commandOf(words: readonly string[]): readonly string[] {
+  if (words[0] === '--') return words.slice(1);
+  if (!words[0]?.startsWith('-')) return words;
+  throw new LabError('USAGE', `${words[0]} stands where the command begins`, {
+    expected: 'lab exec [OPTIONS] HOSTS -- COMMAND …',
+    hint: 'options of lab come before the hosts; a command that begins with a dash comes after --',
+  });
 }
 
 function exitCodeOf(codes: readonly ExitCode[]): ExitCode {

@@ -22,7 +22,7 @@ export function register(program: Command): void {
         return {
           system,
           lastRun: state.lastRun,
-          pending: state.pending,
+          pending: [...state.pending.values()],
           lock: state.lock && Object.fromEntries(state.lock),
         };
       });

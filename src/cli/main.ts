@@ -16,6 +16,10 @@ export async function main(argv: readonly string[]): Promise<void> {
   process.once('unhandledRejection', (thrown) => void stopOnRejection(thrown, argv.includes('--debug')));
   const wanted = argv.find((word) => Object.hasOwn(commands, word));
   const load = wanted === undefined ? Object.values(commands) : [commands[wanted]];
+  // `lab inventory | head`: the reader has seen enough.
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') throw error;
+  });
   try {
     for (const command of load) (await command?.())?.register(program);
     for (const command of program.commands) command.exitOverride();

@@ -7,7 +7,7 @@ import type { Host, Inventory } from '../model/types.ts';
 import { loadModule } from '../playbook/load-module.ts';
 import { Session } from '../remote/session.ts';
 import { resolveSecret, useSecrets } from '../secrets/secret.ts';
-import { asLabError, type LabError } from '../shared/errors.ts';
+import { asLabError, LabError } from '../shared/errors.ts';
 import { connect } from '../transport/index.ts';
 import { hostKeysOf } from './host-keys.ts';
 import type { ConnectOptions } from './run-options.ts';
@@ -33,7 +33,12 @@ export async function onHosts<Value>(
   work: (session: Session, host: Host) => Promise<Value>,
 ): Promise<HostOutcome<Value>[]> {
   const { inventory, file } = await inventoryOf(options.inventory);
-  const hosts = await withPasswords(selectHosts(inventory, patterns), options);
+  const selected = selectHosts(inventory, patterns);
+  if (selected.length === 0)
+    throw new LabError('HOST_PATTERN', 'no host is left to work on', {
+      found: patterns.join(',') || 'an empty pattern',
+    });
+  const hosts = await withPasswords(selected, options);
   const hostKeys = await hostKeysOf(inventory, file, { accept: options.acceptNewHostKeys === true });
   const limit = pLimit(options.forks);
   return Promise.all(

@@ -63,6 +63,8 @@ export function addLoadOptions(command: Command): Command {
 }
 
 function list(value: string, before: readonly string[]): string[] {
+  // An empty variable in a script must not mean everything.
+  if (value.split(',').every((part) => part.trim() === '')) throw new InvalidArgumentError('it is empty.');
   return [
     ...before,
     ...value

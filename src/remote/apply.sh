@@ -6,8 +6,16 @@ LC_ALL=C
 DEBIAN_FRONTEND=noninteractive
 export LC_ALL DEBIAN_FRONTEND
 PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin
-export PATH LAB_RUN
+export PATH
 umask 077
+# Not through the environment: a command that a stage runs could forge the marks of its log.
+LAB_DIR=$2
+{
+  IFS= read -r LAB_N
+  IFS= read -r LAB_STATE
+  IFS= read -r LAB_RUN
+  IFS= read -r LAB_CONTROLLER
+} <"$LAB_DIR/settings"
 printf '%s\n' "$$" >"$LAB_STATE/runs/$LAB_RUN/pid"
 
 # LAB_N comes from the controller's shell.
@@ -47,6 +55,20 @@ lab_overwrite() {
   return 1
 }
 
+# In LAB_PRIVATE, a folder of root's alone, and from inside it: whoever owns the folder around it can move it away, but never
+# make cp, chown and chmod follow a link of theirs.
+lab_in_private() {
+  cd "$LAB_PRIVATE" || return 1
+  # The set-group-id bit comes from the folder around it.
+  case $(stat -c %u:%a .) in "$(id -u):700" | "$(id -u):2700") ;; *) return 1 ;; esac
+}
+
+# lab_new_file BLOB MODE OWNER
+lab_new_file() (lab_in_private && cp "$1" ./new && chown "$3" ./new && chmod "$2" ./new)
+
+# lab_kept_file SAVED
+lab_kept_file() (lab_in_private && cp -a "$1" ./kept)
+
 # lab_save N K PATH : keeps what is at PATH, to the last detail that cp knows, before action N touches it.
 lab_save() {
   if [ -e "$3" ] || [ -L "$3" ]; then
@@ -83,15 +105,18 @@ lab_restore() {
       cp -a "$LAB_DIR/saved.$1.$2" "$3"
     fi
   elif ! lab_same "$LAB_DIR/saved.$1.$2" "$3"; then
-    lab_temporary=${3%/*}/.lab-$LAB_RUN-restore
-    rm -rf "$lab_temporary"
+    LAB_PRIVATE=${3%/*}/.lab-$LAB_RUN-restore
+    rm -rf "$LAB_PRIVATE"
     if [ -d "$3" ] && [ ! -L "$3" ]; then rmdir "$3" || return 1; fi
-    cp -a "$LAB_DIR/saved.$1.$2" "$lab_temporary" && lab_move "$lab_temporary" "$3"
+    mkdir -m 0700 "$LAB_PRIVATE" && lab_kept_file "$LAB_DIR/saved.$1.$2" && lab_move "$LAB_PRIVATE/kept" "$3"
+    lab_status=$?
+    rm -rf "$LAB_PRIVATE"
+    return "$lab_status"
   fi
 }
 
 # lab_write BLOB PATH TEMPORARY MODE OWNER GROUP [VALIDATE…] : the new file is complete, synced, owned and validated
-# beside the old one before a rename puts it in its place.
+# beside the old one, where relative includes find what they name, before a rename puts it in its place.
 lab_write() {
   lab_blob=$LAB_DIR/blobs/$1
   lab_path=$2
@@ -103,11 +128,13 @@ lab_write() {
     echo "$lab_path is a directory"
     return 1
   fi
-  if rm -f "$lab_temporary" && cp "$lab_blob" "$lab_temporary" && chown "$lab_owner" "$lab_temporary" &&
-    chmod "$lab_mode" "$lab_temporary" && lab_valid "$@" && lab_sync "$lab_temporary" && lab_move "$lab_temporary" "$lab_path"; then
+  LAB_PRIVATE=$lab_temporary.d
+  if mkdir -m 0700 "$LAB_PRIVATE" && lab_new_file "$lab_blob" "$lab_mode" "$lab_owner" &&
+    mv -f -T "$LAB_PRIVATE/new" "$lab_temporary" && rmdir "$LAB_PRIVATE" &&
+    lab_valid "$@" && lab_sync "$lab_temporary" && lab_move "$lab_temporary" "$lab_path"; then
     return 0
   fi
-  rm -f "$lab_temporary"
+  rm -rf "$LAB_PRIVATE" "$lab_temporary"
   return 1
 }
 
@@ -119,9 +146,34 @@ lab_valid() {
 }
 
 # lab_directory PATH MODE OWNER GROUP
-lab_directory() {
+lab_directory() (
+  if [ -L "$1" ]; then
+    echo "$1 is a link"
+    return 1
+  fi
   if [ ! -d "$1" ]; then mkdir "$1" || return 1; fi
-  chown "$3:$4" "$1" && chmod "$2" "$1"
+  lab_enter "$1" && chown "$3:$4" . && chmod "$2" .
+)
+
+# lab_enter FOLDER : goes in, and makes sure that it is that folder: its owner may have put a link in its place since.
+lab_enter() {
+  lab_entered=$(stat -c %d:%i "$1") && cd "$1" && [ ! -L "$1" ] && [ "$(stat -c %d:%i .)" = "$lab_entered" ] && return 0
+  echo "$1 is not the folder it was"
+  return 1
+}
+
+# lab_mode MODE PATH : never through a link. What a stranger can swap in between has no other name (hard links aside): so it
+# is compared after the change, in a folder that is theirs.
+lab_mode() {
+  if [ -L "$2" ]; then
+    echo "$2 is a link"
+    return 1
+  fi
+  if [ -d "$2" ]; then
+    (lab_enter "$2" && chmod "$1" .)
+  else
+    chmod "$1" "$2"
+  fi
 }
 
 # lab_symlink PATH TARGET : replaces a link or a file by a rename, never a directory.
@@ -167,6 +219,8 @@ lab_action() {
   # The journal says what is about to happen, and holds what is needed to undo it, before it happens.
   if ! mkdir -p "$LAB_ACTION_DIR" || ! "save_$1" || ! lab_journal "begin $1" || ! lab_sync "$LAB_DIR/journal" "$LAB_DIR"; then
     echo "the journal cannot be written: nothing was changed"
+    # What fills the disk must not stay.
+    rm -rf "$LAB_DIR/saved.$1".*
     return 97
   fi
   ("apply_$1") </dev/null
@@ -177,6 +231,7 @@ lab_apply_all() {
   if ! head -c 65536 /dev/zero >"$LAB_DIR/reserve"; then
     rm -f "$LAB_DIR/reserve"
     echo "no space for the journal in $LAB_STATE: nothing was changed"
+    lab_mark a 1
     lab_mark z 1 97
     lab_mark end failed
     return
@@ -202,13 +257,14 @@ lab_apply_all() {
       lab_end=failed
       break
     fi
+    rm -f "$LAB_DIR/blobs/a$lab_n".*
     lab_journal "done $lab_n"
     lab_mark z "$lab_n" 0
   done
   rm -f "$LAB_DIR/reserve"
   lab_journal "end $lab_end"
-  # Nobody is there to release the lock when the controller's shell has gone.
-  if ! kill -0 "$LAB_CONTROLLER" 2>/dev/null; then
+  # Nobody is there to release the lock when the controller's shell has gone, or hears nothing any more.
+  if ! kill -0 "$LAB_CONTROLLER" 2>/dev/null || [ -z "$(find "$LAB_STATE/runs/$LAB_RUN/heartbeat" -mmin -1 2>/dev/null)" ]; then
     printf '%s\n' "$lab_end" >"$LAB_STATE/runs/$LAB_RUN/state"
     rm -f "$LAB_STATE/lock"
   fi

@@ -19,19 +19,32 @@ lab_lock() {
     lab_e lock 2
     return 0
   }
+  lab_beat
   if ! ln "$LAB_STATE/runs/$1/owner" "$LAB_STATE/lock" 2>/dev/null && ! lab_break_stale_lock; then
     cat "$LAB_STATE/lock.breaking" "$LAB_STATE/lock" 2>/dev/null
-    rm -rf "$LAB_STATE/runs/$1"
+    lab_forget_run
     lab_e lock 1
     return 0
   fi
   if [ "$(lab_line_of "$LAB_STATE/last-run" 2>/dev/null)" != "$3" ]; then
-    rm -rf "$LAB_STATE/lock" "$LAB_STATE/runs/$1"
+    rm -f "$LAB_STATE/lock"
+    lab_forget_run
     lab_e lock 3
     return 0
   fi
   LAB_READY=1
   lab_e lock 0
+}
+
+# The controller's shell can outlive the connection by hours, where the network went without a word: the controller is there
+# as long as its words come.
+lab_beat() { : >"$LAB_STATE/runs/$LAB_RUN/heartbeat"; }
+lab_beats() { [ ! -e "$LAB_STATE/runs/$1/heartbeat" ] || [ -n "$(find "$LAB_STATE/runs/$1/heartbeat" -mmin -1 2>/dev/null)" ]; }
+
+# Takes back what a refused lock made; the journal of the same run before a reboot stays.
+lab_forget_run() {
+  rm -f "$LAB_STATE/runs/$LAB_RUN/owner" "$LAB_STATE/runs/$LAB_RUN/before" "$LAB_STATE/runs/$LAB_RUN/heartbeat"
+  rmdir "$LAB_STATE/runs/$LAB_RUN" 2>/dev/null || :
 }
 
 # lab_held FILE : whether the shell or the stage that took this lock lives, on this boot of the host.
@@ -47,7 +60,8 @@ lab_held() {
     esac
   done 2>/dev/null <"$1"
   [ "$lab_held_boot" = "$(lab_boot_id)" ] || return 1
-  lab_alive "$lab_held_pid" || lab_alive "$(lab_line_of "$LAB_STATE/runs/$lab_held_run/pid" 2>/dev/null)"
+  lab_alive "$(lab_line_of "$LAB_STATE/runs/$lab_held_run/pid" 2>/dev/null)" && return 0
+  lab_alive "$lab_held_pid" && lab_beats "$lab_held_run"
 }
 
 # Takes the lock from a run that is no more. One at a time judges and breaks it, under a lock of its own: otherwise a
@@ -72,6 +86,7 @@ lab_break_stale_lock() {
 # lab_stage NUMBER : makes the folder that the uploads go into.
 lab_stage() {
   [ -n "$LAB_READY" ] || return 0
+  lab_beat
   LAB_DIR=$LAB_STATE/runs/$LAB_RUN/stage-$1
   mkdir -p "$LAB_DIR/blobs" || LAB_READY=
 }
@@ -98,9 +113,8 @@ lab_start() {
     return 0
   fi
   : >"$LAB_DIR/log"
-  LAB_CONTROLLER=$$
-  export LAB_STATE LAB_DIR LAB_RUN LAB_N LAB_CONTROLLER
-  setsid sh "$LAB_DIR/program" apply >>"$LAB_DIR/log" 2>&1 </dev/null &
+  printf '%s\n' "$LAB_N" "$LAB_STATE" "$LAB_RUN" "$$" >"$LAB_DIR/settings"
+  setsid sh "$LAB_DIR/program" apply "$LAB_DIR" >>"$LAB_DIR/log" 2>&1 </dev/null &
   LAB_PID=$!
 }
 
@@ -123,6 +137,7 @@ lab_stop_tail() { [ -z "$LAB_TAIL" ] || kill "$LAB_TAIL" 2>/dev/null; }
 # Says whether the stage still runs: its log may have nowhere to go (a full disk), then no mark would ever come. `jobs`
 # makes the shell take note of a child that has ended; before that, kill finds it alive.
 lab_check() {
+  lab_beat
   jobs >/dev/null 2>&1
   lab_alive "$LAB_PID" || printf '\n%s gone %s\n' "$LAB_N" "${LAB_DIR##*/}"
 }

@@ -9,6 +9,9 @@ export interface Data {
   readonly bytes: Buffer;
 }
 
+/** Bytes; a mark lists at the most the numbers of some thousand files. */
+const longestMark = 1024 * 1024;
+
 /**
  * Splits what comes back from a host into marks and the bytes between them, binary-safe: the nonce is random for every
  * connection, so that nothing on the host can hold it by chance or by intent.
@@ -32,6 +35,7 @@ export class FrameParser {
       this.#data(at);
       if (end < 0) {
         this.#rest = this.#rest.subarray(at);
+        if (this.#rest.length > longestMark) throw new Error(`a mark of more than ${longestMark} bytes`);
         return;
       }
       const line = this.#rest.subarray(at + this.#begin.length, end).toString();

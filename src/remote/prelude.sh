@@ -27,7 +27,7 @@ lab_run() {
 # after an s that keeps them from being one, because a path may hold newlines.
 lab_read_files() {
   lab_b stat
-  { lab_errors=$(stat -c "s$LAB_N"' %f %u %g %s %Y %h %U %G %n' "$@" 2>&1 >&3); } 3>&1
+  { lab_errors=$(stat -c "s$LAB_N"' %f %u %g %s %Y %h:%U:%G:%n' "$@" 2>&1 >&3); } 3>&1
   lab_e stat $?
   lab_b stat.errors
   printf '%s\n' "$lab_errors"
@@ -169,7 +169,7 @@ lab_read_state() {
     IFS= read -r lab_line <"$LAB_STATE/last-run" && lab_fact last "$lab_line"
   fi
   for lab_path in "$LAB_STATE"/pending/*; do
-    [ -r "$lab_path" ] && IFS= read -r lab_line <"$lab_path" && lab_fact pending "$lab_line"
+    [ -r "$lab_path" ] && IFS= read -r lab_line <"$lab_path" && lab_fact pending "${lab_path##*/} $lab_line"
   done
   if [ -r "$LAB_STATE/lock" ]; then
     while IFS= read -r lab_line; do lab_fact lock "$lab_line"; done <"$LAB_STATE/lock"

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { setTimeout as pause } from 'node:timers/promises';
 import { LabError } from '../shared/errors.ts';
 import { readOwnFile } from '../shared/own-package.ts';
 import { reveal, type Secret } from '../shared/secret.ts';
@@ -10,6 +11,7 @@ const prelude = readOwnFile('remote/prelude.sh').replaceAll(/^\s*#.*\n/gm, '');
 /** Deadline of a read, in seconds; single commands inside it have their own. */
 const requestTimeoutSeconds = 300;
 const stderrKept = 8192;
+const lastWordsMs = 200;
 
 /**
  * One `sh` on the host, as root after become, fed through its stdin for the whole run: the one channel of a connection.
@@ -43,7 +45,12 @@ export class Session implements AsyncDisposable {
       this.#stderr = (this.#stderr + chunk.toString()).slice(-stderrKept);
     });
     process.stdin.on('error', () => {}); // the exit tells why
-    void Promise.race([process.exit.then(() => undefined), connection.closed]).then((cause) => this.#end(cause));
+    // The last words of sudo may come a moment after its end.
+    const said = new Promise((resolve) => process.stderr.once('end', resolve));
+    void Promise.race([process.exit.then(() => undefined), connection.closed]).then(async (cause) => {
+      await Promise.race([said, pause(lastWordsMs, undefined, { ref: false })]);
+      this.#end(cause);
+    });
   }
 
   /** @throws LabError BECOME_REFUSED, CONNECTION_LOST */
@@ -56,7 +63,19 @@ export class Session implements AsyncDisposable {
       if (session.#consume !== undefined) session.#consume(token);
       else session.#early.push(token.kind === 'mark' ? token : { kind: 'data', bytes: Buffer.from(token.bytes) });
     });
-    started.process.stdout.on('data', (chunk: Buffer) => parser.push(chunk));
+    started.process.stdout.on('data', (chunk: Buffer) => {
+      try {
+        parser.push(chunk);
+      } catch (cause) {
+        started.process.kill();
+        session.#end(
+          new LabError('REMOTE_PROGRAM', 'the host answered something that makes no sense', {
+            host: connection.host,
+            cause,
+          }),
+        );
+      }
+    });
     return session;
   }
 

@@ -6,11 +6,9 @@ import type { StartedHost } from './host.ts';
  */
 export async function revertLastRun(host: StartedHost): Promise<readonly number[]> {
   const log = await host.sh(`
-    LAB_STATE=/var/lib/lab LAB_N=mark LAB_CONTROLLER=$$
-    export LAB_STATE LAB_N LAB_CONTROLLER LAB_RUN LAB_DIR
-    read -r LAB_RUN <$LAB_STATE/last-run
-    for LAB_DIR in $(ls -d $LAB_STATE/runs/$LAB_RUN/stage-* | sort -r); do sh $LAB_DIR/program revert 2>&1; done`);
-  const results = [...log.matchAll(/^mark z \d+ (\d+)$/gm)].map(([, status]) => Number(status));
+    read -r run </var/lib/lab/last-run
+    for stage in $(ls -d /var/lib/lab/runs/$run/stage-* | sort -r); do sh $stage/program revert $stage 2>&1; done`);
+  const results = [...log.matchAll(/^[0-9a-f]{32} z \d+ (\d+)$/gm)].map(([, status]) => Number(status));
   if (results.some((status) => status !== 0)) throw new Error(`the way back failed:\n${log}`);
   return results;
 }

@@ -18,8 +18,8 @@ const defaultRunSeconds = 60;
 export interface StateFact {
   /** Id of the run that changed the host last; null before the first. */
   readonly lastRun: string | null;
-  /** Keys of triggers written down and not done yet, `restart unit:nginx.service`. */
-  readonly pending: readonly string[];
+  /** Triggers written down and not done yet: file name → first line of the key, `restart unit:nginx.service`. */
+  readonly pending: ReadonlyMap<string, string>;
   /** Lines `key=value` of the lock, null when it is free. */
   readonly lock: ReadonlyMap<string, string> | null;
 }
@@ -309,7 +309,11 @@ function parseState(frame: Frame | undefined): StateFact {
   const lock = pairs.filter(([key]) => key === 'lock').map(([, line]) => line.split('=', 2) as [string, string]);
   return {
     lastRun: pairs.find(([key]) => key === 'last')?.[1] ?? null,
-    pending: pairs.filter(([key]) => key === 'pending').map(([, value]) => value),
+    pending: new Map(
+      pairs
+        .filter(([key]) => key === 'pending')
+        .map(([, value]) => [value.slice(0, value.indexOf(' ')), value.slice(value.indexOf(' ') + 1)]),
+    ),
     lock: lock.length === 0 ? null : new Map(lock),
   };
 }

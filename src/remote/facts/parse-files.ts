@@ -47,12 +47,15 @@ export function absentFile(path: string): FileFact {
 
 type Stat = Omit<FileFact, 'path' | 'sha256' | 'target'>;
 
-/** `s<nonce> 81a4 0 0 12 1700000000 1 root root /path\n`: the path last, as it may hold anything but NUL. */
+/** `s<nonce> 81a4 0 0 12 1700000000 1:root:root:/path\n`: the path last, as it may hold anything but NUL. */
 function parseStats(nonce: string, body: Buffer): Map<string, Stat> {
   const stats = new Map<string, Stat>();
-  for (const record of body.toString().split(`s${nonce} `)) {
-    const match = /^([0-9a-f]+) (\d+) (\d+) (\d+) (-?\d+) (\d+) (\S+) (\S+) ([\s\S]*)\n$/.exec(record);
-    if (match === null) continue;
+  const [, ...records] = body.toString().split(`s${nonce} `);
+  for (const record of records) {
+    const match = /^([0-9a-f]+) (\d+) (\d+) (\d+) (-?\d+) (\d+):([^:]*):([^:]*):([\s\S]*)\n$/.exec(record);
+    // What is there must never be taken for absent.
+    if (match === null)
+      throw new LabError('READ_FAILED', 'stat answered something that makes no sense', { output: record });
     const [, raw, uid, gid, size, modified, links, owner, group, path] = match;
     const bits = Number.parseInt(raw ?? '', 16);
     stats.set(path ?? '', {

@@ -158,8 +158,6 @@ interface Current {
   output: string;
   /** A character may come in two pieces. */
   readonly decoder: StringDecoder;
-  /** The beginning of a line whose end has not come: lines are shown whole. */
-  partial: string;
   unreverted: boolean;
 }
 
@@ -175,6 +173,8 @@ class Follower {
   #end: string | undefined;
   /** How often the process was found to have ended; the first time its last words may still be on their way. */
   #gone = 0;
+  /** Number of the last action that ended. */
+  #ended = 0;
   #current: Current | undefined;
 
   constructor(session: Session, stage: Stage, name: string, listener: StageListener) {
@@ -191,6 +191,7 @@ class Follower {
       return this.ended;
     }
     const [kind = '', number = '', status = ''] = token.fields;
+    if (kind === 'a' || kind === 'z') this.#requireOrder(kind, Number(number));
     if (kind === 'a') this.#begin(this.#action(number));
     else if (kind === 's' && this.#current !== undefined) this.#current.step = Number(status);
     else if (kind === 'unreverted' && this.#current !== undefined) this.#current.unreverted = true;
@@ -226,10 +227,22 @@ class Follower {
     return action;
   }
 
+  /** Actions begin one after the other, and end before the next: anything else was not said by our program. */
+  #requireOrder(kind: 'a' | 'z', number: number): void {
+    const expected = kind === 'a' ? this.#ended + 1 : this.#current?.action.number;
+    if (number === expected && (kind === 'z' || this.#current === undefined)) {
+      if (kind === 'z') this.#ended = number;
+      return;
+    }
+    throw new LabError('REMOTE_PROGRAM', `the host speaks of action ${number} out of turn`, {
+      host: this.#session.host,
+    });
+  }
+
   #begin(action: Action): void {
     this.begun = true;
     const decoder = new StringDecoder('utf8');
-    this.#current = { action, step: -1, since: performance.now(), output: '', decoder, partial: '', unreverted: false };
+    this.#current = { action, step: -1, since: performance.now(), output: '', decoder, unreverted: false };
     this.#listener.started(action);
   }
 
@@ -237,16 +250,11 @@ class Follower {
     if (this.#current === undefined) return;
     const text = this.#current.decoder.write(Buffer.from(bytes));
     this.#current.output = lastLines(this.#current.output + text);
-    const unsent = this.#current.partial + text;
-    const end = Math.max(unsent.lastIndexOf('\n'), unsent.lastIndexOf('\r')) + 1;
-    this.#current.partial = unsent.slice(end);
-    if (end > 0) this.#listener.output(this.#current.action, unsent.slice(0, end));
+    this.#listener.output(this.#current.action, text);
   }
 
   #finish(action: Action, status: number): void {
-    if (this.#current?.action !== action) this.#begin(action);
     const current = this.#current as Current;
-    if (current.partial !== '') this.#listener.output(action, current.partial);
     const durationMs = performance.now() - current.since;
     const failure = status === 0 ? undefined : this.#failure(current, status, durationMs);
     this.#listener.finished(action, durationMs, failure);
@@ -279,7 +287,7 @@ class Follower {
         found: command === undefined ? `exit code ${status}` : `exit code ${status} of: ${command}`,
         hint: unreverted
           ? 'what it had done could not be taken back in full: look at the host before the next run'
-          : hintFor(output),
+          : (hintFor(output) ?? (canBeUndone(action) ? takenBack : stays)),
       },
     );
   }
@@ -293,7 +301,7 @@ function lastLines(output: string): string {
 }
 
 /** What to do about the failures that everybody meets. */
-function hintFor(output: string): string {
+function hintFor(output: string): string | undefined {
   const known: [RegExp, string][] = [
     [/No space left on device/, 'the disk is full: free some space, and run this again'],
     [/Read-only file system/, 'the file system is mounted read-only'],
@@ -311,5 +319,12 @@ function hintFor(output: string): string {
     ],
     [/Temporary failure resolving|Could not resolve/, 'the host cannot resolve names: look at its DNS and its way out'],
   ];
-  return known.find(([pattern]) => pattern.test(output))?.[1] ?? 'it was taken back; the resource is as before';
+  return known.find(([pattern]) => pattern.test(output))?.[1];
+}
+
+const takenBack = 'it was taken back; the resource is as before';
+const stays = 'nothing says how to undo it: what it did before it failed stays';
+
+function canBeUndone({ planned }: Action): boolean {
+  return planned.changes.every(({ apply, revert }) => apply.length === 0 || revert.length > 0);
 }

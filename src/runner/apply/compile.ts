@@ -1,5 +1,5 @@
-import { createHash } from 'node:crypto';
 import { dirname } from 'node:path';
+import { triggerFile } from '../../remote/trigger-file.ts';
 import type { Content, Step } from '../../resources/contract.ts';
 import { readOwnFile } from '../../shared/own-package.ts';
 import { quote, quoteAll } from '../../shared/quote.ts';
@@ -72,11 +72,6 @@ function shellFunction(name: string, commands: readonly string[]): string {
   return `${name}() {\n  ${commands.length === 0 ? ':' : commands.join(' &&\n  ')}\n}`;
 }
 
-/** Name of the file that remembers a trigger; its content is the key itself. */
-function triggerFile(key: string): string {
-  return createHash('sha256').update(key).digest('hex').slice(0, 16);
-}
-
 interface Names {
   blob(content: Content): string;
   temporary(path: string): string;
@@ -96,7 +91,7 @@ function compileStep(step: Step, names: Names): string {
     case 'symlink':
       return `lab_symlink ${quoteAll([step.path, step.target])}`;
     case 'mode':
-      return `chmod ${quoteAll([step.mode, step.path])}`;
+      return `lab_mode ${quoteAll([step.mode, step.path])}`;
     case 'owner':
       return `chown -h ${quoteAll([`${step.owner}:${step.group}`, step.path])}`;
     case 'remove':

@@ -1,5 +1,6 @@
 import { KnownAfterApply } from '../../remote/facts/contract.ts';
 import type { FactLoader } from '../../remote/facts/loader.ts';
+import { triggerFile } from '../../remote/trigger-file.ts';
 import type { Change, TriggerAction } from '../../resources/contract.ts';
 import { LabError } from '../../shared/errors.ts';
 import type { Declared } from './declare.ts';
@@ -36,7 +37,7 @@ export async function planHost(
   const facts = new PlanningFacts(loader);
   const planned = new Map<string, Planned>();
   for (const one of declared) {
-    const plan = await planResource(one, facts, planned, new Set(state.pending), done);
+    const plan = await planResource(one, facts, planned, state.pending, done);
     planned.set(one.key, plan);
     for (const change of plan.changes) for (const prediction of change.predicts ?? []) facts.predict(prediction);
     if (plan.outcome === 'known-after-apply') facts.predict({ fact: 'unsettled', by: one.title });
@@ -48,7 +49,7 @@ async function planResource(
   one: Declared,
   facts: PlanningFacts,
   before: ReadonlyMap<string, Planned>,
-  pending: ReadonlySet<string>,
+  pending: ReadonlyMap<string, string>,
   done: ReadonlySet<string>,
 ): Promise<Planned> {
   const { resource } = one;
@@ -63,7 +64,7 @@ async function planResource(
       const cause = watched.map((name) => before.get(name)).find((plan) => plan?.outcome === 'change');
       const unknown = watched.map((name) => before.get(name)).find((plan) => plan?.outcome === 'known-after-apply');
       if (unknown !== undefined && cause === undefined) throw new KnownAfterApply(`depends on ${unknown.title}`);
-      if (cause === undefined && !pending.has(key)) continue;
+      if (cause === undefined && !pending.has(triggerFile(key))) continue;
       const text = cause?.title ?? 'an earlier run that did not get to it';
       const triggered = resource.resourceType.triggered?.(action, resource.props, current, own) ?? [];
       changes.push(...triggered.map((change) => ({ ...change, trigger: text })));

@@ -1,5 +1,5 @@
-import { createHmac, randomBytes } from 'node:crypto';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { createHash, createHmac, randomBytes } from 'node:crypto';
+import { closeSync, openSync, readFileSync, readSync, writeFileSync } from 'node:fs';
 import { z } from 'zod';
 import { LabError } from '../../shared/errors.ts';
 import { problemsOf } from '../../shared/schema-problems.ts';
@@ -66,12 +66,32 @@ function differences(a: Readonly<Record<string, string>>, b: Readonly<Record<str
 
 function digest(salt: string, value: unknown): string {
   const text = JSON.stringify(value, (_, part: unknown) => {
+    if (isLocalFile(part)) return sha256OfFile(part.localFile);
     if (part instanceof Uint8Array) return Buffer.from(part).toString('base64');
     return part === undefined ? null : part;
   });
   const hmac = createHmac('sha256', salt).update(text);
   for (const secret of secretsOf(value)) hmac.update(`\0${reveal(secret)}`);
   return hmac.digest('hex').slice(0, 32);
+}
+
+function isLocalFile(part: unknown): part is { readonly localFile: string } {
+  return part !== null && typeof part === 'object' && 'localFile' in part && typeof part.localFile === 'string';
+}
+
+/** The file's content is what is planned, not its name; read in pieces, as it may be of any size. */
+function sha256OfFile(file: string): string {
+  const hash = createHash('sha256');
+  const piece = Buffer.alloc(1024 * 1024);
+  const descriptor = openSync(file, 'r');
+  try {
+    for (let length = readSync(descriptor, piece); length > 0; length = readSync(descriptor, piece)) {
+      hash.update(piece.subarray(0, length));
+    }
+  } finally {
+    closeSync(descriptor);
+  }
+  return hash.digest('hex');
 }
 
 function secretsOf(value: unknown): Secret[] {

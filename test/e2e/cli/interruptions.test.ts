@@ -13,7 +13,7 @@ beforeAll(async () => {
   [alpha, beta] = await Promise.all([startHost(), startHost()]);
   const slow = playbook(`
         lab.file({ path: '/srv/first', content: 'first\\n' }),
-        lab.command({ argv: ['sh', '-c', 'echo begun; sleep 2; : >/srv/slow'], creates: '/srv/slow' }),
+        lab.command({ argv: ['sh', '-c', 'echo begun; n=0; until [ -e /run/go ] || [ $n -gt 300 ]; do n=$((n + 1)); sleep 0.1; done; : >/srv/slow'], creates: '/srv/slow' }),
         lab.file({ path: '/srv/last', content: 'last\\n' }),
   `);
   project = labProject({ ...inventoryFiles({ alpha, beta }), 'playbooks/slow.ts': slow });
@@ -22,10 +22,12 @@ afterAll(async () => {
   project?.remove();
   await Promise.all([alpha?.remove(), beta?.remove()]);
 });
-beforeEach(() => Promise.all([alpha, beta].map((host) => host.sh('rm -f /srv/*'))));
+beforeEach(() => Promise.all([alpha, beta].map((host) => host.sh('rm -f /srv/* /run/go'))));
 
 const argv = ['run', 'slow', '--no-type-check', '--output', 'plain', '--verbose'];
 const files = (host: StartedHost) => host.sh('cd /srv; echo *');
+/** Lets the slow commands end. */
+const go = () => Promise.all([alpha, beta].map((host) => host.sh('touch /run/go')));
 const lockOf = (host: StartedHost) => host.sh('ls /var/lib/lab/lock 2>/dev/null || true');
 
 /** A run on both hosts that has got into the slow command. */
@@ -37,6 +39,7 @@ async function startSlow(...options: readonly string[]) {
 }
 
 async function expectComplete(): Promise<void> {
+  await go();
   const { exitCode, stdout } = await project.lab(argv);
   expect({ exitCode, stdout }).toMatchObject({ exitCode: 0 });
   for (const host of [alpha, beta]) {
@@ -48,10 +51,13 @@ async function expectComplete(): Promise<void> {
 }
 
 /** Until the hosts have ended their stages on their own. */
-async function untilFilesAre(expected: string): Promise<void> {
-  const deadline = Date.now() + 10_000;
-  while ((await files(alpha)) !== expected || (await files(beta)) !== expected) {
-    if (Date.now() > deadline) throw new Error(`never came to ${expected}`);
+async function untilHostsFinish(expected: RegExp): Promise<void> {
+  expect(await files(alpha)).toBe('first\n');
+  await go();
+  const deadline = Date.now() + 20_000;
+  const pending = async () => (await Promise.all([alpha, beta].map(files))).filter((found) => !expected.test(found));
+  while ((await pending()).length > 0) {
+    if (Date.now() > deadline) throw new Error(`came to ${await pending()}`);
     await setTimeout(200);
   }
 }
@@ -61,6 +67,7 @@ describe('Ctrl-C', () => {
     const lab = await startSlow();
     lab.process.kill('SIGINT');
     await lab.says('Ctrl-C again stops at once');
+    await go();
     const { exitCode, stdout } = await lab.ended;
     expect(exitCode).toBe(130);
     for (const host of ['alpha', 'beta'])
@@ -73,6 +80,8 @@ describe('Ctrl-C', () => {
   it('once, with hosts that have not begun: they are left alone', async () => {
     const lab = await startSlow('--serial', '1');
     lab.process.kill('SIGINT');
+    await lab.says('Ctrl-C again stops at once');
+    await go();
     const { exitCode, stdout } = await lab.ended;
     expect(exitCode).toBe(130);
     expect(stdout).toMatch(/^beta \| recap \| skipped/m);
@@ -90,7 +99,8 @@ describe('Ctrl-C', () => {
     expect(exitCode).toBe(130);
     expect(Date.now() - before).toBeLessThan(1500);
     expect(stdout).toMatch(/^alpha \| /m);
-    await untilFilesAre('first slow\n');
+    // The word to stop may not have reached the host any more.
+    await untilHostsFinish(/^first (last )?slow\n$/);
     await expectComplete();
   });
 
@@ -98,6 +108,8 @@ describe('Ctrl-C', () => {
     const lab = project.labAtTerminal(['run', 'slow', '--no-type-check']);
     await lab.says('begun');
     lab.process.stdin?.write('\u0003');
+    await lab.says('Ctrl-C again');
+    await go();
     const { exitCode, stdout } = await lab.ended;
     expect(exitCode).toBe(130);
     expect(stdout.lastIndexOf('\u001b[?25h')).toBeGreaterThan(stdout.lastIndexOf('\u001b[?25l'));
@@ -125,7 +137,7 @@ describe('a killed controller', () => {
     const lab = await startSlow();
     lab.process.kill('SIGKILL');
     await lab.ended;
-    await untilFilesAre('first last slow\n');
+    await untilHostsFinish(/^first last slow\n$/);
     await setTimeout(500);
     const { exitCode, stdout } = await project.lab(argv);
     expect({ exitCode, stdout }).toMatchObject({ exitCode: 0, stdout: expect.stringContaining(' 0 changed') });
@@ -142,7 +154,7 @@ describe('a killed controller', () => {
     expect(exitCode).toBe(1);
     expect(stdout).toMatch(/^alpha \| failure \| HOST_LOCKED: /m);
     expect(stdout).toMatch(/^alpha \| failure \| found \| run \S+ of \S+@\S+, since /m);
-    await untilFilesAre('first last slow\n');
+    await untilHostsFinish(/^first last slow\n$/);
   });
 });
 
@@ -151,6 +163,7 @@ it('a second controller is refused while the first is at work, which is not dist
   const second = await project.lab(argv);
   expect(second.exitCode).toBe(1);
   expect(second.stdout).toMatch(/^beta \| failure \| HOST_LOCKED: /m);
+  await go();
   expect((await first.ended).exitCode).toBe(0);
   await expectComplete();
 });
@@ -158,6 +171,7 @@ it('a second controller is refused while the first is at work, which is not dist
 it('a reader of the output that goes away stops no run', async () => {
   const lab = await startSlow();
   lab.process.stdout?.destroy();
+  await go();
   const { exitCode } = await lab.ended;
   expect(exitCode).toBe(0);
   await expectComplete();

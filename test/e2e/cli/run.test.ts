@@ -261,6 +261,7 @@ describe('hosts in trouble', () => {
     expect(stdout).toMatch(/^alpha \| failure \| at \| playbooks\/fails\.ts:14$/m);
     expect(stdout).toMatch(/^alpha \| failure \| command \| .*exit 7/m);
     expect(stdout).toContain('alpha | failure | output | about to fail\nalpha | failure | output | broken\n');
+    expect(stdout).toMatch(/^alpha \| failure \| hint \| .*stays$/m);
     expect(stdout).toMatch(/^alpha \| recap \| failed \| 1 changed, 1 failed, 1 not reached/m);
     expect(await alpha.sh('ls /srv')).toMatch(/before/);
     expect(await alpha.sh('ls /srv')).not.toMatch(/after/);

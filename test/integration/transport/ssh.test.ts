@@ -76,7 +76,7 @@ describe('a process', () => {
     const mark = `mark-${Math.random()}`;
     const running = await connection.start(['sh', '-c', 'cat; exit 1', mark]);
     const processes = async () => (await collect(await connection.start(['ps', '-eo', 'args']))).stdout.toString();
-    expect(await processes()).toContain(`cat; exit 1 ${mark}`);
+    await expect.poll(processes).toContain(`cat; exit 1 ${mark}`);
     const stuck = await connection.start(['sleep', '5']);
     const start = Date.now();
     for (const process of [running, stuck]) {

@@ -188,7 +188,7 @@ describeShells('facts of this machine', (shell) => {
     writeFileSync(join(state, 'last-run'), 'run-1\n');
     expect(await facts((loader) => loader.state())).toEqual({
       lastRun: 'run-1',
-      pending: ['restart unit:a b=c.service'],
+      pending: new Map([['abc', 'restart unit:a b=c.service']]),
       lock: null,
     });
   });

@@ -7,7 +7,11 @@ import { describeShells, hostileText, type Shell } from './support.ts';
 
 /** What the shell makes of the script, as bytes; each word ends with a NUL, which no word can hold. */
 function wordsOf(shell: Shell, argv: readonly string[], input = ''): string[] {
-  const { stdout, stderr, status } = spawnSync(join(shell.bin, 'sh'), argv, { env: shell.environment, input, timeout: 5000 });
+  const { stdout, stderr, status } = spawnSync(join(shell.bin, 'sh'), argv, {
+    env: shell.environment,
+    input,
+    timeout: 5000,
+  });
   if (status !== 0) throw new Error(`exit code ${status}: ${stderr}`);
   return stdout.toString().split('\0').slice(0, -1);
 }
