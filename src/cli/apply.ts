@@ -70,7 +70,7 @@ function reviewAgainst(plan: SavedPlan, barrier: Barrier): NonNullable<RunOption
         host,
         expected: `everything as it was on ${plan.madeAt}`,
         found: `changed since: ${found.join(', ')}`,
-        hint: 'look at the new plan: lab plan',
+        hint: 'it may have been applied already; make a new plan with lab plan PLAYBOOK -o FILE',
       });
       barrier.fail(error);
       throw error;

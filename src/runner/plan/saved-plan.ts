@@ -54,10 +54,11 @@ export function fingerprint(
 
 /** What is not as it was when the plan was saved, in words; empty when all is the same. */
 export function drift(saved: SavedHostPlan, now: SavedHostPlan): string[] {
-  return [
-    ...differences(saved.facts, now.facts).map((key) => `${key} on the host`),
-    ...differences(saved.resources, now.resources).map((key) => `${key} as the playbook declares it`),
-  ];
+  const onHost = differences(saved.facts, now.facts).map((key) => `${key} on the host`);
+  // A host that differs gives another plan by itself: the playbook is to blame only when it is as it was.
+  return onHost.length > 0
+    ? onHost
+    : differences(saved.resources, now.resources).map((key) => `${key} as the playbook declares it`);
 }
 
 function differences(a: Readonly<Record<string, string>>, b: Readonly<Record<string, string>>): string[] {
