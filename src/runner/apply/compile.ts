@@ -123,9 +123,9 @@ export function describeStep(step: Step | undefined): string | undefined {
     // A script is told by the name it was given as $0, not by its text.
     const [shell, option, , name] = step.argv;
     const words = shell === 'sh' && option === '-c' && name?.startsWith('lab-') ? step.argv.slice(3) : step.argv;
-    return words.map((word) => (word.length > 200 ? `${word.slice(0, 197)}…` : word)).join(' ');
+    return quoteAll(words.map((word) => (word.length > 200 ? `${word.slice(0, 197)}…` : word)));
   }
-  const validate = step.do === 'write' && step.validate ? `, validated by ${step.validate.join(' ')}` : '';
+  const validate = step.do === 'write' && step.validate ? `, validated by ${quoteAll(step.validate)}` : '';
   return `${step.do} ${step.path}${validate}`;
 }
 
