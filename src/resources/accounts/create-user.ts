@@ -34,7 +34,11 @@ export function createUser(props: UserProps, current: CurrentUser): readonly Cha
 
 /** useradd(8). The home directory's mode is fixed, as the default differs from one distribution to the next. */
 function useradd(props: UserProps, current: CurrentUser, makesHome: boolean): readonly string[] {
-  const primary = props.primaryGroup ?? (current.ownGroup === null ? undefined : props.name);
+  // The group of the user's own name comes with the user, unless it is there already.
+  const comesAlong = (group: string) => group === props.name && current.ownGroup === null;
+  const named = props.primaryGroup ?? props.name;
+  const primary = comesAlong(named) ? undefined : named;
+  const groups = props.groups.filter((group) => !comesAlong(group));
   return [
     'useradd',
     ...(makesHome ? ['--create-home', '-K', 'HOME_MODE=0700'] : ['--no-create-home']),
@@ -42,7 +46,7 @@ function useradd(props: UserProps, current: CurrentUser, makesHome: boolean): re
     ...(props.uid === undefined ? [] : ['--uid', String(props.uid)]),
     ...(props.uid === 0 ? ['--non-unique'] : []),
     ...(primary === undefined ? ['--user-group'] : ['--gid', primary]),
-    ...(props.groups.length === 0 ? [] : ['--groups', props.groups.join(',')]),
+    ...(groups.length === 0 ? [] : ['--groups', groups.join(',')]),
     ...(props.comment === undefined ? [] : ['--comment', props.comment]),
     ...(props.shell === undefined ? [] : ['--shell', props.shell]),
     ...['--home-dir', props.home ?? usualHome(props.name), '--', props.name],
