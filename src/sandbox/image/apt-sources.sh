@@ -74,7 +74,7 @@ sources=$({ one_line; deb822; } | awk -v ours="$suite" -v theirs="${codename:-$s
 case $sources in
 *" $suite main"*) printf '%s\n' "$sources" ;;
 *)
-	printf 'deb http://deb.debian.org/debian %s main\n' "$suite" "$suite-updates"
-	printf 'deb http://deb.debian.org/debian-security %s-security main\n' "$suite"
+	echo "apt-sources.sh: no mirror of Debian $suite among apt's sources: expected a line or entry for $suite with the component main" >&2
+	exit 4
 	;;
 esac
