@@ -62,7 +62,10 @@ fi
 work=$(mktemp -d)
 builders=
 finish() {
+	# Ended before their folder goes away.
 	for pid in $builders; do kill "$pid" 2>/dev/null || :; done
+	# shellcheck disable=SC2086 # a list of process ids
+	[ -z "$builders" ] || wait $builders 2>/dev/null || :
 	rm -rf "$work"
 }
 trap finish EXIT
@@ -84,24 +87,7 @@ if [ -n "$packages" ]; then
 fi
 case $packages in *mmdebstrap*) install_packages mmdebstrap ;; esac
 
-# The base images are made while the engine is being installed: neither needs the other.
-for kind in host client; do
-	if answers && have_image "$kind"; then continue; fi
-	say "making the $kind image from Debian packages …"
-	sh "$images" rootfs "$kind" "$work/$kind.tar" >"$work/$kind.log" 2>&1 &
-	builders="$builders $!"
-done
-
-packages=$(missing_packages | paste -s -d ' ')
-# shellcheck disable=SC2086 # a list of names
-[ -z "$packages" ] || install_packages $packages
-
-if [ ! -e /dev/net/tun ]; then
-	modprobe tun 2>/dev/null || :
-	[ -e /dev/net/tun ] || { mkdir -p /dev/net && mknod -m 666 /dev/net/tun c 10 200; }
-fi
-
-if ! answers; then
+start_engine() {
 	say 'starting the Docker engine …'
 	if [ -d /run/systemd/system ]; then
 		systemctl start docker || refuse 'a running Docker engine' 'systemctl status docker; journalctl -u docker'
@@ -117,7 +103,29 @@ if ! answers; then
 		fi
 		sleep 0.2
 	done
+}
+
+# An engine that is only not running may have the images already.
+packages=$(missing_packages | paste -s -d ' ')
+if [ -z "$packages" ]; then answers || start_engine; fi
+
+# The base images are made while the engine is being installed: neither needs the other.
+for kind in host client; do
+	if answers && have_image "$kind"; then continue; fi
+	say "making the $kind image from Debian packages …"
+	sh "$images" rootfs "$kind" "$work/$kind.tar" >"$work/$kind.log" 2>&1 &
+	builders="$builders $!"
+done
+
+# shellcheck disable=SC2086 # a list of names
+[ -z "$packages" ] || install_packages $packages
+
+if [ ! -e /dev/net/tun ]; then
+	modprobe tun 2>/dev/null || :
+	[ -e /dev/net/tun ] || { mkdir -p /dev/net && mknod -m 666 /dev/net/tun c 10 200; }
 fi
+
+answers || start_engine
 
 for kind in host client; do
 	have_image "$kind" && continue
@@ -133,4 +141,3 @@ for kind in host client; do
 	done
 	sh "$images" import "$kind" "$work/$kind.tar"
 done
-builders=

@@ -89,7 +89,12 @@ rootfs() {
 	room=$(df -k --output=avail /dev/shm 2>/dev/null | tail -n 1)
 	if [ "${room:-0}" -gt 2097152 ]; then TMPDIR=/dev/shm; else TMPDIR=$work; fi
 	export TMPDIR
-	mmdebstrap "$@" bookworm "$file.part" - <"$work/sources.list"
+	# In a session of its own: mmdebstrap answers a failure with SIGHUP to its whole process group.
+	setsid mmdebstrap "$@" bookworm "$file.part" - <"$work/sources.list" &
+	bootstrap=$!
+	trap 'kill "$bootstrap" 2>/dev/null || :; wait "$bootstrap" || :; exit 130' INT TERM
+	wait "$bootstrap" || exit 1
+	trap 'exit 130' INT TERM
 	mv "$file.part" "$file"
 }
 
