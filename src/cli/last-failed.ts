@@ -24,7 +24,8 @@ export function rememberFailed(folder: string, hosts: readonly string[]): void {
   }
 }
 
-function stateFolder(): string {
+/** What `lab` remembers of earlier runs on this machine, for this user alone. */
+export function stateFolder(): string {
   return join(process.env.XDG_STATE_HOME ?? join(homedir(), '.local', 'state'), 'lab');
 }
 

@@ -22,6 +22,8 @@ export type PlaybookOptions = SelectOptions &
   ShowOptions &
   LoadOptions & {
     readonly mode: RunMode;
+    /** Shows the run instead of what `output` asks for. */
+    readonly renderer?: Renderer;
     readonly review?: RunOptions['review'];
     readonly watch?: (event: RunEvent) => void;
   };
@@ -40,7 +42,7 @@ export async function runPlaybook(name: string, options: PlaybookOptions): Promi
       found: `--limit ${options.limit.join(',') || 'all'}, in a playbook for ${playbook.plays.flatMap((play) => play.hosts).join(', ')}`,
     });
   }
-  const renderer = rendererFor(options);
+  const renderer = options.renderer ?? rendererFor(options);
   const keys = await hostKeysOf(inventory, file, {
     accept: options.acceptNewHostKeys === true,
     suspend: () => renderer.suspend(),
