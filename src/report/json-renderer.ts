@@ -1,4 +1,3 @@
-import type { RunEvent } from '../runner/events.ts';
 import type { Renderer, RendererOptions } from './renderer.ts';
 import { LineWriter } from './renderer.ts';
 
