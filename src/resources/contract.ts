@@ -81,11 +81,22 @@ export interface Change {
 /** What a triggered resource does when one of those it watches changes. */
 export type TriggerAction = 'restart' | 'reload' | 'run';
 
+/** That something, or nothing, shall be at a path of the host. */
+export interface PathClaim {
+  readonly path: string;
+  readonly wants: 'something' | 'nothing';
+}
+
 export interface ResourceType<Props = unknown, Current = unknown> {
   readonly type: string;
   readonly props: z.ZodType<Props>;
   /** Unique among the resources of this type on a host. */
   id(props: Props): string;
+  /**
+   * Paths that it makes or removes, as far as they are known without the host. One resource that wants something where
+   * another wants nothing, at the path or above it, is refused: a host would never come to rest.
+   */
+  paths?(props: Props): readonly PathClaim[];
   /**
    * Asks facts. All reads of a run start together and are answered in one round trip: ask for independent facts with
    * `Promise.all`. Must not change the host. Called again when planning, with facts that earlier changes predict.
