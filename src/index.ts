@@ -29,7 +29,15 @@ export { archive } from './resources/archive.ts';
 export { authorizedKeys } from './resources/authorized-keys.ts';
 export { block } from './resources/block.ts';
 export { command } from './resources/command.ts';
-export type { Change, Content, Resource, ResourceOptions, ResourceTree, Step } from './resources/contract.ts';
+export type {
+  Change,
+  Content,
+  PathClaim,
+  Resource,
+  ResourceOptions,
+  ResourceTree,
+  Step,
+} from './resources/contract.ts';
 export { cron } from './resources/cron.ts';
 export { defineResource } from './resources/define-resource.ts';
 export { directory } from './resources/directory.ts';

@@ -22,6 +22,7 @@ export const absent = defineResource({
     risk: risk.optional(),
   }),
   id: ({ path }) => path,
+  paths: ({ path }) => [{ path, wants: 'nothing' }],
   read: (host, { path }) => host.file(path, { packagesMayCreate: true }),
   diff: ({ path, recursive, risk }, fact) => withRisk(removalOf(fact, recursive), path, risk),
 });

@@ -5,6 +5,7 @@ import type { Change, Step } from './contract.ts';
 import { defineResource } from './define-resource.ts';
 import { refreshStep } from './packages/manager.ts';
 import { type CurrentFile, diffManagedFile, type ManagedFile, readManagedFile } from './shared/managed-file.ts';
+import { claimOwnPath } from './shared/path-claims.ts';
 import { removalOf } from './shared/removal.ts';
 import { asDirectory, withFolder } from './systemd/follow-up.ts';
 
@@ -64,6 +65,11 @@ export const aptRepository = defineResource({
   type: 'apt-repository',
   props,
   id: ({ name }: Props) => name,
+  paths: (props: Props) => [
+    ...claimOwnPath({ path: sourcePath(props), state: props.state }),
+    // Without a key of its own, one from before goes.
+    ...claimOwnPath({ path: keyPath(props), state: props.key === undefined ? 'absent' : 'present' }),
+  ],
 
   async read(host: Facts, props: Props): Promise<Current> {
     const wantsKey = props.key !== undefined;

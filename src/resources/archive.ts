@@ -8,6 +8,7 @@ import { defineResource } from './define-resource.ts';
 import { absentFile } from './shared/absent-file.ts';
 import { digestOf } from './shared/content.ts';
 import { exactMode, type OwnerIds, readOwnerIds, requireOwners } from './shared/ownership.ts';
+import { claimOwnPath } from './shared/path-claims.ts';
 import { fileMode, ownership, pathBelowRoot, sha256, url } from './shared/schemas.ts';
 import { runScript } from './shared/script.ts';
 import { readParent, refuseKind, requireParent } from './shared/surroundings.ts';
@@ -62,6 +63,7 @@ export const archive = defineResource({
     return props.source === undefined ? props : { ...props, source: localArchive(props.source, at) };
   },
   id: ({ path }) => path,
+  paths: claimOwnPath,
   async read(host, props): Promise<Current> {
     const marker = markerOf(props);
     const [fact, mark, wanted] = await Promise.all([

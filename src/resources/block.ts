@@ -3,6 +3,7 @@ import { LabError } from '../shared/errors.ts';
 import { reveal, Secret } from '../shared/secret.ts';
 import { defineResource } from './define-resource.ts';
 import { diffEditedFile, editedFileProps, readEditedFile, requireText } from './shared/edited-file.ts';
+import { claimUnlessAbsent } from './shared/path-claims.ts';
 import { textOrSecret } from './shared/schemas.ts';
 import { encoded, insertLines, joinLines, type Line, type Lines, lineEnd, parseLines } from './shared/text-lines.ts';
 
@@ -46,6 +47,7 @@ export const block = defineResource({
   type: 'block',
   props,
   id: ({ path, name }) => `${path} ${name}`,
+  paths: claimUnlessAbsent,
   read: readEditedFile,
   diff(props, current) {
     if (props.state === 'absent' && current.fact.kind === 'absent') return [];

@@ -4,6 +4,7 @@ import { LabError } from '../shared/errors.ts';
 import { quoteAll } from '../shared/quote.ts';
 import type { Change, Step, TriggerAction } from './contract.ts';
 import { defineResource } from './define-resource.ts';
+import { claimOwnPath } from './shared/path-claims.ts';
 import { absolutePath, accountName, argv, risk, textOrSecret } from './shared/schemas.ts';
 
 const props = z
@@ -61,6 +62,9 @@ export const command = defineResource({
   type: 'command',
   props,
   id: ({ id, argv }: Props) => id ?? shortened(quoteAll(argv)),
+  // With a second guard it may have nothing to do although the path is not there.
+  paths: ({ creates, unless, removes }: Props) =>
+    creates === undefined || unless !== undefined || removes !== undefined ? [] : claimOwnPath({ path: creates }),
 
   async read(host: Facts, { unless, creates, removes, runAs }: Props): Promise<Current> {
     const options = runAs === undefined ? {} : { user: runAs };

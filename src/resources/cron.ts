@@ -5,6 +5,7 @@ import type { Change } from './contract.ts';
 import { defineResource } from './define-resource.ts';
 import { isCronSchedule } from './shared/cron-schedule.ts';
 import { type CurrentFile, diffManagedFile, type ManagedFile, readManagedFile } from './shared/managed-file.ts';
+import { claimOwnPath } from './shared/path-claims.ts';
 import { removalOf } from './shared/removal.ts';
 import { accountName, plainText } from './shared/schemas.ts';
 
@@ -51,6 +52,7 @@ export const cron = defineResource({
   type: 'cron',
   props,
   id: ({ name }) => name,
+  paths: (props) => claimOwnPath({ path: pathOf(props), state: props.state }),
   async read(host, props): Promise<Current> {
     if (props.state === 'absent') return { state: 'absent', fact: await host.file(pathOf(props)) };
     const [current, user] = await Promise.all([

@@ -3,7 +3,7 @@ import type { Facts } from '../remote/facts/contract.ts';
 import { callSite } from '../shared/call-site.ts';
 import { LabError, type SourceLocation } from '../shared/errors.ts';
 import { problemsOf } from '../shared/schema-problems.ts';
-import type { Change, Resource, ResourceOptions, ResourceType, TriggerAction } from './contract.ts';
+import type { Change, PathClaim, Resource, ResourceOptions, ResourceType, TriggerAction } from './contract.ts';
 
 export interface ResourceDefinition<Schema extends z.core.$ZodType, Current> {
   readonly type: string;
@@ -11,6 +11,7 @@ export interface ResourceDefinition<Schema extends z.core.$ZodType, Current> {
   /** Completes checked props with what only the place of the declaration tells, e.g. a path relative to its file. */
   locate?(props: z.output<Schema>, at: SourceLocation | undefined): z.output<Schema>;
   id(props: z.output<Schema>): string;
+  paths?(props: z.output<Schema>): readonly PathClaim[];
   read(host: Facts, props: z.output<Schema>): Promise<Current>;
   diff(props: z.output<Schema>, current: Current): readonly Change[];
   triggered?(

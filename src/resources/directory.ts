@@ -4,6 +4,7 @@ import type { Facts, FileFact } from '../remote/facts/contract.ts';
 import type { Change, Step } from './contract.ts';
 import { defineResource } from './define-resource.ts';
 import { attributeChanges, exactMode, type OwnerIds, readOwnerIds, requireOwners } from './shared/ownership.ts';
+import { claimOwnPath } from './shared/path-claims.ts';
 import { removalOf } from './shared/removal.ts';
 import { withRisk } from './shared/risk.ts';
 import { fileMode, ownership, pathBelowRoot, risk } from './shared/schemas.ts';
@@ -43,6 +44,7 @@ export const directory = defineResource({
   type: 'directory',
   props,
   id: ({ path }) => path,
+  paths: claimOwnPath,
   async read(host, props): Promise<Current> {
     const fact = await host.file(props.path);
     const absent = fact.kind === 'absent' && props.state === 'present';
@@ -59,7 +61,7 @@ export const directory = defineResource({
       return withRisk(removalOf(fact, props.recursive), path, props.risk);
     }
     if (fact.kind !== 'absent' && fact.kind !== 'directory') {
-      refuseKind(fact, 'a directory', `declare absent({ path: '${path}' }) before it, or another path`);
+      refuseKind(fact, 'a directory', 'remove it by hand, or declare another path');
     }
     requireOwners(path, props, owners);
     if (fact.kind === 'absent') return withRisk([creation(props, owners, above)], path, props.risk);

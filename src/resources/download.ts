@@ -3,6 +3,7 @@ import type { FileFact } from '../remote/facts/contract.ts';
 import type { Change } from './contract.ts';
 import { defineResource } from './define-resource.ts';
 import { attributeChanges, type OwnerIds, readOwnerIds, requireOwners } from './shared/ownership.ts';
+import { claimOwnPath } from './shared/path-claims.ts';
 import { withRisk } from './shared/risk.ts';
 import { fileMode, ownership, pathBelowRoot, risk, sha256, url } from './shared/schemas.ts';
 import { runScript } from './shared/script.ts';
@@ -37,6 +38,7 @@ export const download = defineResource({
     risk: risk.optional(),
   }),
   id: ({ path }) => path,
+  paths: claimOwnPath,
   async read(host, props): Promise<Current> {
     const fact = await host.file(props.path);
     const [parent, owners] = await Promise.all([

@@ -7,6 +7,7 @@ import { Secret } from '../shared/secret.ts';
 import type { Change, Content } from './contract.ts';
 import { defineResource } from './define-resource.ts';
 import { type CurrentFile, diffManagedFile, type ManagedFile, readManagedFile } from './shared/managed-file.ts';
+import { claimOwnPath } from './shared/path-claims.ts';
 import { removalOf } from './shared/removal.ts';
 import { withRisk } from './shared/risk.ts';
 import { content, fileMode, ownership, pathBelowRoot, risk, validateCommand } from './shared/schemas.ts';
@@ -60,6 +61,7 @@ export const file = defineResource({
   props,
   locate,
   id: ({ path }) => path,
+  paths: claimOwnPath,
   async read(host, props): Promise<Current> {
     const managed = props.state === 'absent' ? null : managedFile(props);
     if (managed === null) return { kind: 'left', fact: await host.file(props.path) };

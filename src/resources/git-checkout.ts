@@ -4,6 +4,7 @@ import { LabError } from '../shared/errors.ts';
 import type { Change, Step } from './contract.ts';
 import { defineResource } from './define-resource.ts';
 import { absentFile } from './shared/absent-file.ts';
+import { claimOwnPath } from './shared/path-claims.ts';
 import { absolutePath, accountName, pathBelowRoot } from './shared/schemas.ts';
 import { runScript, scriptArgv } from './shared/script.ts';
 import { readParent, refuseKind, requireParent } from './shared/surroundings.ts';
@@ -46,6 +47,7 @@ export const gitCheckout = defineResource({
   type: 'git-checkout',
   props,
   id: ({ path }) => path,
+  paths: claimOwnPath,
   async read(host, props): Promise<Current> {
     const argv = scriptArgv('git-read', [props.path, props.repository, props.revision, props.identityFile ?? '']);
     const as = props.user === 'root' ? {} : { user: props.user };

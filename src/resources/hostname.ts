@@ -3,6 +3,7 @@ import type { FactPrediction, FileFact } from '../remote/facts/contract.ts';
 import type { Change, Step } from './contract.ts';
 import { defineResource } from './define-resource.ts';
 import { digestOf } from './shared/content.ts';
+import { claimOwnPath } from './shared/path-claims.ts';
 import { runScript } from './shared/script.ts';
 import { insertLines, joinLines, lineEnd, parseLines } from './shared/text-lines.ts';
 
@@ -45,6 +46,7 @@ export const hostname = defineResource({
     hosts: z.boolean().default(true),
   }),
   id: () => 'system',
+  paths: () => claimOwnPath({ path: '/etc/hostname' }),
   async read(host, props): Promise<Current> {
     const [{ hostname: running }, stored, fact, bytes] = await Promise.all([
       host.system(),

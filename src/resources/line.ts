@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { defineResource } from './define-resource.ts';
 import { diffEditedFile, editedFileProps, readEditedFile, requireText } from './shared/edited-file.ts';
+import { claimUnlessAbsent } from './shared/path-claims.ts';
 import { plainText } from './shared/schemas.ts';
 import { encoded, insertLines, joinLines, type Line, type Lines, lineEnd, parseLines } from './shared/text-lines.ts';
 
@@ -40,6 +41,7 @@ export const line = defineResource({
   type: 'line',
   props,
   id: ({ path, line, match }) => `${path} ${match === undefined ? line : String(match)}`,
+  paths: claimUnlessAbsent,
   read: readEditedFile,
   diff(props, current) {
     if (props.state === 'absent' && current.fact.kind === 'absent') return [];

@@ -11,6 +11,7 @@ import {
   requireText,
 } from './shared/edited-file.ts';
 import { escapeField, fieldsOf, mountPoints, type TableEntry } from './shared/mount-table.ts';
+import { claimOwnPath, claimUnlessAbsent } from './shared/path-claims.ts';
 import { pathBelowRoot, plainText } from './shared/schemas.ts';
 import { runScript } from './shared/script.ts';
 import { readParent, refuseKind, requireParent } from './shared/surroundings.ts';
@@ -78,6 +79,10 @@ export const mount = defineResource({
   type: 'mount',
   props,
   id: ({ path }) => path,
+  paths: ({ path, state }) => [
+    ...(state === 'mounted' ? claimOwnPath({ path }) : []),
+    ...claimUnlessAbsent({ path: table.path, state }),
+  ],
   async read(host, { path }): Promise<Current> {
     const [text, mounted, directory] = await Promise.all([
       readEditedFile(host, table),

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import type { FileFact } from '../remote/facts/contract.ts';
 import type { Change } from './contract.ts';
 import { defineResource } from './define-resource.ts';
+import { claimOwnPath } from './shared/path-claims.ts';
 import { removalOf } from './shared/removal.ts';
 import { withRisk } from './shared/risk.ts';
 import { pathBelowRoot, risk, word } from './shared/schemas.ts';
@@ -37,6 +38,7 @@ export const symlink = defineResource({
   type: 'symlink',
   props,
   id: ({ path }) => path,
+  paths: claimOwnPath,
   async read(host, { path, state }): Promise<Current> {
     const fact = await host.file(path);
     return { fact, parent: fact.kind === 'absent' && state === 'present' ? await readParent(host, path) : null };
@@ -48,8 +50,7 @@ export const symlink = defineResource({
     }
     if (fact.kind === 'symlink' && fact.target === target) return [];
     if (fact.kind === 'directory' || (fact.kind !== 'absent' && fact.kind !== 'symlink' && onFile === 'refuse')) {
-      const hint =
-        fact.kind === 'directory' ? `declare absent({ path: '${path}' }) before it` : `set onFile: 'replace'`;
+      const hint = fact.kind === 'directory' ? 'remove it by hand, or declare another path' : `set onFile: 'replace'`;
       refuseKind(fact, 'a link', hint);
     }
     requireParent(path, parent);

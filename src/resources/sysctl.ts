@@ -5,6 +5,7 @@ import { LabError } from '../shared/errors.ts';
 import type { Change } from './contract.ts';
 import { defineResource } from './define-resource.ts';
 import { type CurrentFile, diffManagedFile, type ManagedFile, readManagedFile } from './shared/managed-file.ts';
+import { claimOwnPath } from './shared/path-claims.ts';
 import { removalOf } from './shared/removal.ts';
 import { asDirectory, withFolder } from './systemd/follow-up.ts';
 
@@ -44,6 +45,7 @@ export const sysctl = defineResource({
   type: 'sysctl',
   props,
   id: ({ key }: Props) => key,
+  paths: (props: Props) => claimOwnPath({ path: dropIn(props).path, state: props.state }),
 
   async read(host: Facts, props: Props): Promise<Current> {
     const [value, file] = await Promise.all([

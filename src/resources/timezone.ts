@@ -4,6 +4,7 @@ import { LabError } from '../shared/errors.ts';
 import type { Change } from './contract.ts';
 import { defineResource } from './define-resource.ts';
 import { type CurrentFile, diffManagedFile, type ManagedFile, readManagedFile } from './shared/managed-file.ts';
+import { claimOwnPath } from './shared/path-claims.ts';
 
 const localtime = '/etc/localtime';
 
@@ -31,6 +32,7 @@ export const timezone = defineResource({
       .refine(isTimeZone, { error: 'a name of the time zone database, such as "Europe/Berlin" or "UTC"' }),
   }),
   id: () => 'system',
+  paths: () => claimOwnPath({ path: localtime }),
   async read(host, { name }): Promise<Current> {
     const [link, zone, named] = await Promise.all([
       host.file(localtime),

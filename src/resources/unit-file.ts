@@ -10,6 +10,7 @@ import { LabError } from '../shared/errors.ts';
 import type { Change, Step } from './contract.ts';
 import { defineResource } from './define-resource.ts';
 import { type CurrentFile, diffManagedFile, type ManagedFile, readManagedFile } from './shared/managed-file.ts';
+import { claimOwnPath } from './shared/path-claims.ts';
 import { removalOf } from './shared/removal.ts';
 import { plainText } from './shared/schemas.ts';
 import { asDirectory, followedBy, withFolder } from './systemd/follow-up.ts';
@@ -75,6 +76,7 @@ export const unitFile = defineResource({
   type: 'unit-file',
   props,
   id: ({ name, dropIn }: Props) => (dropIn === undefined ? name : `${name}.d/${dropIn}`),
+  paths: (props: Props) => claimOwnPath({ path: pathOf(props), state: props.state }),
 
   async read(host: Facts, props: Props): Promise<Current> {
     const unit = host.unit(props.name).catch((error: unknown) => {

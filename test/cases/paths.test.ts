@@ -188,6 +188,20 @@ describe('what cannot be', () => {
   });
 });
 
+test('what is in the way is for a person to remove: an absent(…) before it would be a conflict', async () => {
+  const aDirectory = { files: { [path]: { kind: 'directory' } } } as const;
+  const cases: [Resource, FakeHost][] = [
+    [file({ path, content: 'x' }), aDirectory],
+    [symlink({ path, target: 'a' }), aDirectory],
+    [directory({ path }), { files: { [path]: '' } }],
+  ];
+  for (const [resource, host] of cases) {
+    await expect(changesOf(resource, host)).rejects.toMatchObject({
+      details: { hint: 'remove it by hand, or declare another path' },
+    });
+  }
+});
+
 test('resources see what those before them will have done', async () => {
   const changes = await changesInOrder([
     directory({ path: '/srv/a' }),

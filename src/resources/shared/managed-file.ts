@@ -66,7 +66,7 @@ export function diffManagedFile(file: ManagedFile, current: CurrentFile): Change
     refuseKind(fact, 'a regular file', `declare the path it leads to, or set onSymlink: 'replace'`);
   }
   if (fact.kind === 'directory' || fact.kind === 'other') {
-    refuseKind(fact, 'a regular file', `declare absent({ path: '${file.path}' }) before it, or another path`);
+    refuseKind(fact, 'a regular file', 'remove it by hand, or declare another path');
   }
   requireParent(file.path, current.parent);
   requireOwners(file.path, file, owners);

@@ -7,6 +7,7 @@ import type { Resource, ResourceTree } from '../../resources/contract.ts';
 import { LabError } from '../../shared/errors.ts';
 import { problemsOf } from '../../shared/schema-problems.ts';
 import { reveal, Secret } from '../../shared/secret.ts';
+import { otherDeclaration, refusePathConflicts } from './path-conflicts.ts';
 
 /** A resource with where in the playbook it stands. */
 export interface Declared {
@@ -55,7 +56,9 @@ export async function declareHost(
     if (resources === undefined) continue;
     add(declared, await inUserCode(() => resources({ ...context, params: {} }), asked), null, play.tags);
   }
-  return select([...declared.values()], options);
+  const all = [...declared.values()];
+  refusePathConflicts(all);
+  return select(all, options);
 }
 
 /** Calls a function of the user's; what it throws is told with its own file and line, except what `system` threw to us. */
@@ -115,7 +118,7 @@ function add(into: Map<string, Declared>, tree: ResourceTree, role: string | nul
     if (sameProps(known.resource.props, resource.props)) return;
     throw new LabError('RESOURCE_CONFLICT', `${key} is declared twice, differently`, {
       at: resource.at,
-      found: `the other declaration: ${known.resource.at?.file}:${known.resource.at?.line} (role ${known.role ?? 'of the play'})`,
+      found: otherDeclaration(known),
       hint: 'declare it in one place, or give both the same values',
     });
   }

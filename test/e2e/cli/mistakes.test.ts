@@ -89,6 +89,15 @@ describe('a playbook in TypeScript', () => {
     expect(error).toMatch(/playbooks\/site\.ts:12/);
   });
 
+  it('that removes in one place what it makes in another: both places', async () => {
+    const error = await fails(
+      playbook("lab.absent({ path: '/srv/app' }),\n        lab.file({ path: '/srv/app/x', content: 'x' }),"),
+    );
+    expect(error).toMatch(/^RESOURCE_CONFLICT: absent:\/srv\/app .*file:\/srv\/app\/x/);
+    expect(error).toMatch(/playbooks\/site\.ts:13/);
+    expect(error).toMatch(/playbooks\/site\.ts:12/);
+  });
+
   it('that is not there: the nearest that is', async () => {
     project.write('playbooks/site.ts', playbook(good));
     const { exitCode, stderr } = await project.lab(['run', 'stie']);
