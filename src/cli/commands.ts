@@ -10,6 +10,7 @@ export const commands: Record<string, () => Promise<CommandModule>> = {
   run: () => import('./run.ts'),
   plan: () => import('./plan.ts'),
   apply: () => import('./apply.ts'),
+  drift: () => import('./drift.ts'),
   exec: () => import('./exec.ts'),
   facts: () => import('./facts.ts'),
   inventory: () => import('./inventory.ts'),
