@@ -26,7 +26,7 @@ export function rememberFailed(folder: string, hosts: readonly string[]): void {
 
 /** What `lab` remembers of earlier runs on this machine, for this user alone. */
 export function stateFolder(): string {
-  return join(process.env.XDG_STATE_HOME ?? join(homedir(), '.local', 'state'), 'lab');
+  return join(process.env.XDG_STATE_HOME || join(homedir(), '.local', 'state'), 'lab');
 }
 
 function fileOf(folder: string): string {
