@@ -2,7 +2,8 @@ import { hostKeyPolicy, LockFile, lockFilePath } from '../model/lock-file.ts';
 import { projectRoot } from '../model/project-root.ts';
 import type { Inventory } from '../model/types.ts';
 import { sandboxHostKeys } from '../sandbox/state-folder.ts';
-import type { HostKeyPolicy } from '../transport/contract.ts';
+import { formatError, type LabError } from '../shared/errors.ts';
+import type { HostKey, HostKeyPolicy } from '../transport/contract.ts';
 
 export interface FirstContact {
   /** Pin what a host never seen presents, without asking. */
@@ -11,16 +12,23 @@ export interface FirstContact {
   readonly suspend?: () => Promise<() => void>;
 }
 
+/** The lock file beside an inventory, or beside the file that holds one. */
+export function lockOf(inventory: Inventory, file: string): Promise<LockFile> {
+  return LockFile.read(lockFilePath(inventory.source?.file ?? file));
+}
+
 /**
- * Host keys by the lock file beside the inventory. A key never seen is shown with its fingerprint, and pinned when the
- * person at the terminal agrees; without a terminal it is refused.
+ * Host keys by the lock file. A key never seen is shown with its fingerprint, and pinned when the person at the terminal
+ * agrees; without a terminal it is refused. A host that `known_hosts` vouches for is pinned once it was logged in to, so
+ * that it stays known when its address or port changes.
  */
 export async function hostKeysOf(
   inventory: Inventory,
   file: string,
   { accept, suspend }: FirstContact,
+  shared?: LockFile,
 ): Promise<HostKeyPolicy> {
-  const lock = await LockFile.read(lockFilePath(inventory.source?.file ?? file));
+  const lock = shared ?? (await lockOf(inventory, file));
   let turn: Promise<unknown> = Promise.resolve();
   const policy = hostKeyPolicy(lock, (host, key, fingerprint) => {
     if (accept) {
@@ -32,10 +40,67 @@ export async function hostKeysOf(
     turn = asked.catch(() => {});
     return asked;
   });
-  // The sandbox's hosts are made anew with new keys, which it knows without asking: they are no business of the lock file.
-  const ofSandbox = sandboxHostKeys(projectRoot(inventory.source?.file ?? file));
-  const sandboxKeys = (host: string) => ofSandbox.get(inventory.hosts.get(host)?.connection.address ?? '');
-  return { ...policy, pinned: (host) => sandboxKeys(host) ?? policy.pinned(host) };
+  const sandbox = new SandboxKeys(inventory, projectRoot(inventory.source?.file ?? file));
+  return {
+    ...policy,
+    pinned(host, address) {
+      const found = sandbox.at(host, address) ?? policy.pinned(host, address);
+      return found.length > 0 ? found : sandbox.elsewhere(host);
+    },
+    async loggedIn(host, key) {
+      // A jump host outside the inventory stays a matter of known_hosts: it has no name of ours.
+      if (!inventory.hosts.has(host) || sandbox.met(host, key) || lock.pinned(host).length > 0) return;
+      lock.pin(host, key);
+      await saveOrWarn(lock);
+    },
+  };
+}
+
+/**
+ * The keys of the sandbox's hosts: they are made anew with new keys, which are known without asking and are no business of
+ * the lock file. By address, so that they are never taken for those of a real host of the same name.
+ */
+class SandboxKeys {
+  readonly #inventory: Inventory;
+  readonly #byAddress: ReadonlyMap<string, readonly HostKey[]>;
+  readonly #met = new Map<string, readonly HostKey[]>();
+
+  constructor(inventory: Inventory, root: string) {
+    this.#inventory = inventory;
+    this.#byAddress = sandboxHostKeys(root);
+  }
+
+  /** Those of the container with this address, or of the one that this host was before it moved to it. */
+  at(host: string, address: string): readonly HostKey[] | undefined {
+    return this.#byAddress.get(address) ?? this.#met.get(host);
+  }
+
+  /** For a container that has moved since it was made: those of another endpoint that the inventory has for the host. */
+  elsewhere(host: string): readonly HostKey[] {
+    const { address, fallback = [] } = this.#inventory.hosts.get(host)?.connection ?? { address: '' };
+    const keys = [address, ...fallback.map((entry) => entry.address ?? '')].map((at) => this.#byAddress.get(at));
+    return keys.find((each) => each !== undefined) ?? [];
+  }
+
+  /** Whether this key is one of the sandbox. */
+  met(host: string, key: HostKey): boolean {
+    const ours = [...this.#byAddress.values()].flat();
+    const known = ours.some(({ type, base64 }) => type === key.type && base64 === key.base64);
+    if (known) this.#met.set(host, [key]);
+    return known;
+  }
+}
+
+const warned = new WeakSet<LockFile>();
+
+/** A repository that cannot be written to keeps nobody from working: the next run sees the same again. */
+export async function saveOrWarn(lock: LockFile): Promise<void> {
+  try {
+    await lock.save();
+  } catch (error) {
+    if (!warned.has(lock)) process.stderr.write(`${formatError(error as LabError)}\n`);
+    warned.add(lock);
+  }
 }
 
 async function ask(

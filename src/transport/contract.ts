@@ -24,6 +24,23 @@ export interface ConnectionSettings {
   readonly becomePassword?: Secret | undefined;
   /** Default 10. */
   readonly connectTimeoutSeconds?: number | undefined;
+  /** Where else the host may still answer, in this order; what an entry leaves out is as above. */
+  readonly fallback?: readonly ConnectionFallback[] | undefined;
+}
+
+/** What can be different where a host was reached before its port, login user or address changed. */
+export type ConnectionFallback = Partial<
+  Pick<
+    ConnectionSettings,
+    'address' | 'port' | 'user' | 'identityFile' | 'password' | 'become' | 'becomePassword' | 'proxyJump'
+  >
+>;
+
+/** Where a login went: `root@10.77.1.10:22`. */
+export interface EndpointAddress {
+  readonly user?: string | undefined;
+  readonly address: string;
+  readonly port: number;
 }
 
 /** A host key as in a `known_hosts` line: `ssh-ed25519` and base64. */
@@ -34,13 +51,18 @@ export interface HostKey {
 
 /** Decides on host keys: pinned ones come from the lock file and `known_hosts`. */
 export interface HostKeyPolicy {
-  /** Keys pinned for this host in the lock file; empty when never seen. */
-  pinned(host: string): readonly HostKey[];
+  /** Keys pinned for this host, demanded at every endpoint of it; empty when never seen. `address` is what is dialled. */
+  pinned(host: string, address: string): readonly HostKey[];
   /**
    * Called when no key of the host is known anywhere. Resolves true to accept and pin it. Without a person to ask it
    * resolves false, and the connection fails with HOST_KEY_UNKNOWN.
    */
   firstContact(host: string, key: HostKey, fingerprint: string): Promise<boolean>;
+  /**
+   * Called after each login with the key that was presented. One that only `known_hosts` vouched for, under the address
+   * of that day, is known by the host's name from then on. `address` is what was dialled. Never rejects.
+   */
+  loggedIn?(host: string, key: HostKey, address: string): Promise<void>;
 }
 
 /**
@@ -68,6 +90,8 @@ export interface Connection extends AsyncDisposable {
   readonly host: string;
   /** The key the host presented, where the transport has one. */
   readonly hostKey?: HostKey | undefined;
+  /** Where the login went after `~/.ssh/config` had its say, for the transports over SSH. */
+  readonly endpoint?: EndpointAddress | undefined;
   /** Starts a process; `argv` is quoted once, here. No terminal. */
   start(argv: readonly string[]): Promise<RemoteProcess>;
   /** Settles when the connection is gone: `undefined` after a regular close, else why. */

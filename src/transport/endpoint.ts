@@ -1,3 +1,5 @@
+import type { EndpointAddress } from './contract.ts';
+
 /** One SSH server to log in to, everything resolved: inventory first, then `~/.ssh/config`, then ssh's defaults. */
 export interface Endpoint {
   /** Under which its host key is pinned: the host's name in the inventory, or the jump host as it was written. */
@@ -34,8 +36,15 @@ export function formatAddress(endpoint: { readonly address: string; readonly por
 }
 
 /** `root@10.0.0.2:22` */
-export function formatEndpoint(endpoint: Pick<Endpoint, 'user' | 'address' | 'port'>): string {
-  return `${endpoint.user}@${formatAddress(endpoint)}`;
+export function formatEndpoint(endpoint: EndpointAddress): string {
+  return `${endpoint.user === undefined ? '' : `${endpoint.user}@`}${formatAddress(endpoint)}`;
+}
+
+/** The reverse of `formatEndpoint`; undefined for text without a port, or that is no endpoint. */
+export function parseEndpoint(text: string): EndpointAddress | undefined {
+  const parsed = parseJumpHost(text);
+  if (parsed?.port === undefined) return undefined;
+  return { user: parsed.user, address: parsed.host, port: parsed.port };
 }
 
 export interface JumpHost {

@@ -8,24 +8,28 @@ import { fingerprint, type KnownHostsEntry, lookupName, parseKnownHosts, sameKey
 export interface KnownHostKeys {
   /** Pinned in the lock file; when there are any, they alone decide. */
   readonly pinned: readonly HostKey[];
-  /** Entries of `known_hosts` files for this host. */
+  /** Entries of `known_hosts` files for this host; none of them is a revocation. */
   readonly entries: readonly KnownHostsEntry[];
   /** Entries for the same name on port 22: good enough to trust a key, not to doubt one (as ssh does it). */
   readonly withoutPort: readonly KnownHostsEntry[];
+  /** Keys that "must not ever be accepted" (sshd(8)), for whichever host they are listed: a host may have moved since. */
+  readonly revoked: readonly KnownHostsEntry[];
 }
 
 export async function readKnownHostKeys(endpoint: Endpoint, policy: HostKeyPolicy): Promise<KnownHostKeys> {
   const texts = await Promise.all(
     endpoint.knownHostsFiles.map(async (file) => ({ file, text: await readFile(file, 'utf8').catch(() => '') })),
   );
-  const all = texts.flatMap(({ file, text }) => parseKnownHosts(text, file));
+  const lines = texts.flatMap(({ file, text }) => parseKnownHosts(text, file));
+  const all = lines.filter(({ marker }) => marker !== 'revoked');
   const { hostKeyAlias, address } = endpoint;
   const name = knownHostsName(endpoint);
   const bare = lookupName(address, 22);
   return {
-    pinned: policy.pinned(endpoint.name),
+    pinned: policy.pinned(endpoint.name, address),
     entries: all.filter((entry) => entry.matches(name)),
     withoutPort: bare === name || hostKeyAlias !== undefined ? [] : all.filter((entry) => entry.matches(bare)),
+    revoked: lines.filter(({ marker }) => marker === 'revoked'),
   };
 }
 
@@ -42,9 +46,7 @@ type Verdict = 'trusted' | 'unknown' | LabError;
 
 /** Whether the presented key may be trusted; a LabError when it contradicts what is known. Pure. */
 export function judgeHostKey(endpoint: Endpoint, known: KnownHostKeys, key: HostKey): Verdict {
-  const revoked = [...known.entries, ...known.withoutPort].find(
-    (entry) => entry.marker === 'revoked' && sameKey(entry.key, key),
-  );
+  const revoked = known.revoked.find((entry) => sameKey(entry.key, key));
   if (revoked !== undefined) {
     return new LabError('HOST_KEY_CHANGED', `${formatAddress(endpoint)} presents a key that is marked as revoked`, {
       at: revoked.at,

@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { LabError } from '../shared/errors.ts';
 import { quoteAll } from '../shared/quote.ts';
 import { startChild } from './child-process.ts';
-import type { Connection, HostKey, RemoteProcess } from './contract.ts';
+import type { Connection, EndpointAddress, HostKey, RemoteProcess } from './contract.ts';
 import { type Endpoint, formatEndpoint } from './endpoint.ts';
 import type { OpensshMaster } from './openssh-master.ts';
 import { exitOf } from './process-exit.ts';
@@ -16,6 +16,7 @@ const masterEndsMilliseconds = 100;
 export class OpensshConnection implements Connection {
   readonly host: string;
   readonly hostKey: HostKey | undefined;
+  readonly endpoint: EndpointAddress;
   readonly closed: Promise<Error | undefined>;
   readonly #endpoint: Endpoint;
   readonly #master: OpensshMaster;
@@ -24,8 +25,10 @@ export class OpensshConnection implements Connection {
 
   constructor(host: string, endpoint: Endpoint, master: OpensshMaster) {
     this.host = host;
-    this.hostKey = master.hostKey;
+    this.hostKey = master.presented;
     this.#endpoint = endpoint;
+    const { user, address, port } = endpoint;
+    this.endpoint = { user, address, port };
     this.#master = master;
     this.closed = master.ended.then(async () => {
       this.#gone = true;

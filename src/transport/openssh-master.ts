@@ -5,7 +5,8 @@ import { type ChildRun, startChild } from './child-process.ts';
 import { collect } from './collect.ts';
 import type { ConnectionSettings, HostKey } from './contract.ts';
 import type { Endpoint } from './endpoint.ts';
-import { knownHostsName } from './host-keys.ts';
+import { type KnownHostKeys, knownHostsName } from './host-keys.ts';
+import { type KnownHostsEntry, lookupName, parseKnownHosts } from './known-hosts.ts';
 
 const readyMark = 'lab-connected';
 const stderrKept = 8192;
@@ -20,32 +21,20 @@ export class OpensshMaster {
   stderr = '';
   readonly #directory: string;
   readonly #arguments: readonly string[];
-  readonly #endpoint: Endpoint;
-  readonly #pinned: readonly HostKey[];
-  #trusted: HostKey | undefined;
+  /** The key that the host presented, whatever became of it; none with an ssh older than 8.5, or for a certificate. */
+  presented: HostKey | undefined;
   #run: ChildRun | undefined;
 
-  private constructor(directory: string, endpoint: Endpoint, settings: ConnectionSettings, pinned: readonly HostKey[]) {
+  private constructor(directory: string, endpoint: Endpoint, settings: ConnectionSettings) {
     this.#directory = directory;
-    this.#endpoint = endpoint;
-    this.#pinned = pinned;
     this.#arguments = argumentsFor(endpoint, settings);
   }
 
-  static async create(
-    endpoint: Endpoint,
-    settings: ConnectionSettings,
-    pinned: readonly HostKey[],
-  ): Promise<OpensshMaster> {
+  static async create(endpoint: Endpoint, settings: ConnectionSettings, known: KnownHostKeys): Promise<OpensshMaster> {
     const directory = await mkdtemp(join(tmpdir(), 'lab-ssh-'));
-    const master = new OpensshMaster(directory, endpoint, settings, pinned);
-    await writeFile(master.#knownHosts, pinned.map((key) => master.#line(key)).join(''), { mode: 0o600 });
+    const master = new OpensshMaster(directory, endpoint, settings);
+    await writeFile(master.#knownHosts, knownHostsText(endpoint, known), { mode: 0o600 });
     return master;
-  }
-
-  /** The key, where it is certain which one was presented. */
-  get hostKey(): HostKey | undefined {
-    return this.#trusted ?? (this.#pinned.length === 1 ? this.#pinned[0] : undefined);
   }
 
   /** Settles when the process has ended. */
@@ -55,7 +44,15 @@ export class OpensshMaster {
 
   /** Resolves once logged in; with what ssh said, when it ended before that or was aborted. */
   async start(signal: AbortSignal): Promise<Failed | undefined> {
-    const options = { ...this.#hostKeyOptions(), PermitLocalCommand: 'yes', LocalCommand: `echo ${readyMark}` };
+    const options = {
+      ...onlyOurKeys,
+      StrictHostKeyChecking: 'yes',
+      UserKnownHostsFile: `"${this.#knownHosts}"`,
+      // It names no further key: it is where ssh tells which one the host presents.
+      KnownHostsCommand: commandLine('/bin/sh', '-c', 'echo "$1 $2" >"$3"', 'sh', '%t', '%K', this.#presented),
+      PermitLocalCommand: 'yes',
+      LocalCommand: `echo ${readyMark}`,
+    };
     const run = await startChild(['ssh', '-M', '-N', '-S', this.#socket, ...flags(options), ...this.#arguments]);
     this.#run = run;
     this.stderr = '';
@@ -74,18 +71,20 @@ export class OpensshMaster {
     if (signal.aborted) onAbort();
     const outcome = await Promise.race([ready, run.process.exit]);
     signal.removeEventListener('abort', onAbort);
+    const key = parseKnownHosts(`* ${await readIfThere(this.#presented)}`, '')[0]?.key;
+    this.presented = key === undefined || isCertificate(key) ? undefined : key;
     return outcome === true ? undefined : { stderr: this.stderr };
   }
 
-  /** The `known_hosts` line of the key that the host presents. No method of logging in is tried, so nothing is given away. */
-  async fetchHostKey(signal: AbortSignal): Promise<string | undefined> {
+  /** The `known_hosts` line of the key that the host presents, or ''. No way to log in is tried, so nothing is given away. */
+  async fetchHostKey(signal: AbortSignal): Promise<string> {
     const seen = join(this.#directory, 'seen');
     const options = {
+      ...onlyOurKeys,
       StrictHostKeyChecking: 'accept-new',
       UserKnownHostsFile: `"${seen}"`,
-      GlobalKnownHostsFile: '/dev/null',
+      KnownHostsCommand: 'none',
       HashKnownHosts: 'no',
-      UpdateHostKeys: 'no',
       PreferredAuthentications: 'none',
       ControlPath: 'none',
     };
@@ -94,12 +93,11 @@ export class OpensshMaster {
     signal.addEventListener('abort', onAbort, { once: true });
     await collect(process);
     signal.removeEventListener('abort', onAbort);
-    return readFile(seen, 'utf8').catch(() => undefined);
+    return readIfThere(seen);
   }
 
-  async trust(key: HostKey): Promise<void> {
-    this.#trusted = key;
-    await appendFile(this.#knownHosts, this.#line(key));
+  async trust(endpoint: Endpoint, key: HostKey): Promise<void> {
+    await appendFile(this.#knownHosts, lineFor(knownHostsName(endpoint), key));
   }
 
   /** The local command line that runs `command` through this master, and only through it. */
@@ -124,19 +122,56 @@ export class OpensshMaster {
     return join(this.#directory, 'known_hosts');
   }
 
-  #line({ type, base64 }: HostKey): string {
-    return `${knownHostsName(this.#endpoint)} ${type} ${base64}\n`;
+  get #presented(): string {
+    return join(this.#directory, 'presented');
   }
+}
 
-  /** Keys of the lock file decide alone; otherwise the user's own files, and what was accepted just now. */
-  #hostKeyOptions(): Readonly<Record<string, string>> {
-    const strict = { StrictHostKeyChecking: 'yes', UpdateHostKeys: 'no' };
-    const own = `"${this.#knownHosts}"`;
-    if (this.#pinned.length > 0) return { ...strict, UserKnownHostsFile: own, GlobalKnownHostsFile: '/dev/null' };
-    if (this.#trusted === undefined) return strict;
-    const files = this.#endpoint.knownHostsFiles.map((file) => `"${file}"`);
-    return { ...strict, UserKnownHostsFile: [own, ...files].join(' ') };
+/**
+ * What could let anything but the file of our own decide on a host key: DNS, what the host itself announces, a key exchange
+ * that needs no host key, and `localhost`, which would be taken on trust.
+ */
+const onlyOurKeys = {
+  // Options that this ssh is too old for, or was built without. The user's own file has been checked by then.
+  IgnoreUnknown: '*',
+  GlobalKnownHostsFile: '/dev/null',
+  VerifyHostKeyDNS: 'no',
+  UpdateHostKeys: 'no',
+  CheckHostIP: 'no',
+  NoHostAuthenticationForLocalhost: 'no',
+  GSSAPIKeyExchange: 'no',
+};
+
+/** What ssh may know: keys of the lock file alone if there are any, else those of the user's files; and all revocations. */
+function knownHostsText(endpoint: Endpoint, { pinned, entries, withoutPort, revoked }: KnownHostKeys): string {
+  const name = knownHostsName(endpoint);
+  const lines = revoked.map(({ key }) => `@revoked ${lineFor('*', key)}`);
+  const marked = (entry: KnownHostsEntry, host: string) =>
+    `${entry.marker === undefined ? '' : `@${entry.marker} `}${lineFor(host, entry.key)}`;
+  if (pinned.length > 0) lines.push(...pinned.map((key) => lineFor(name, key)));
+  else {
+    lines.push(...entries.map((entry) => marked(entry, name)));
+    lines.push(...withoutPort.map((entry) => marked(entry, lookupName(endpoint.address, 22))));
   }
+  return lines.join('');
+}
+
+function lineFor(host: string, { type, base64 }: HostKey): string {
+  return `${host} ${type} ${base64}\n`;
+}
+
+/** A certificate is trusted for its authority; it changes each time that it is renewed. */
+function isCertificate({ type }: HostKey): boolean {
+  return type.includes('-cert-v');
+}
+
+/** As ssh splits the command lines of its options itself, without a shell. */
+function commandLine(...words: readonly string[]): string {
+  return words.map((word) => `"${word.replaceAll(/["\\]/g, '\\$&')}"`).join(' ');
+}
+
+async function readIfThere(file: string): Promise<string> {
+  return readFile(file, 'utf8').catch(() => '');
 }
 
 /** What both processes share: how to reach the host, and nothing of the user's that would get in the way. */

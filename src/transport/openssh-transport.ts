@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { LabError } from '../shared/errors.ts';
-import type { Connection, ConnectionSettings, HostKeyPolicy, Transport } from './contract.ts';
+import type { Connection, ConnectionSettings, HostKey, HostKeyPolicy, Transport } from './contract.ts';
 import { Deadline } from './deadline.ts';
 import { type Endpoint, formatAddress } from './endpoint.ts';
 import { askAboutHostKey, judgeHostKey, type KnownHostKeys, readKnownHostKeys } from './host-keys.ts';
@@ -25,7 +25,7 @@ export const opensshTransport: Transport = {
       const endpoint = await resolveEndpoint({ ...settings, name: host });
       using deadline = new Deadline(endpoint.connectTimeoutSeconds, signal);
       const known = await readKnownHostKeys(endpoint, hostKeys);
-      const master = await OpensshMaster.create(endpoint, settings, known.pinned);
+      const master = await OpensshMaster.create(endpoint, settings, known);
       try {
         return await connectMaster(host, master, { endpoint, known, hostKeys, deadline });
       } catch (error) {
@@ -46,27 +46,33 @@ interface Attempt {
 }
 
 async function connectMaster(host: string, master: OpensshMaster, attempt: Attempt): Promise<Connection> {
-  const { endpoint, known, deadline } = attempt;
+  const { endpoint, hostKeys, deadline } = attempt;
+  let { known } = attempt;
   let asked = false;
   for (let drops = 0; ; ) {
     const failed = await master.start(deadline.signal);
-    if (failed === undefined) return new OpensshConnection(host, endpoint, master);
+    if (failed === undefined) {
+      if (master.presented !== undefined) await hostKeys.loggedIn?.(host, master.presented, endpoint.address);
+      return new OpensshConnection(host, endpoint, master);
+    }
     if (deadline.signal.aborted) throw deadline.timedOut ? tooSlow(endpoint, deadline, failed) : deadline.signal.reason;
     if (isUnknownHostKey(failed.stderr) && !asked) {
       asked = true;
-      await meet(master, attempt);
+      const key = await meet(master, attempt);
+      known = { ...known, pinned: [key] };
     } else if (isDropped(failed.stderr) && drops < dropRetries) {
       await delay((0.5 + Math.random()) * 150 * 2 ** drops++, undefined, { signal: deadline.signal });
     } else {
-      throw problemOf(endpoint, known, failed.stderr);
+      const verdict = master.presented && judgeHostKey(endpoint, known, master.presented);
+      throw verdict instanceof LabError ? verdict : problemOf(endpoint, known, failed.stderr);
     }
   }
 }
 
-/** First contact: fetches the key without logging in, and asks about it. */
-async function meet(master: OpensshMaster, { endpoint, known, hostKeys, deadline }: Attempt): Promise<void> {
-  const line = endpoint.refuseUnknownKeys ? undefined : await master.fetchHostKey(deadline.signal);
-  const key = parseKnownHosts(line ?? '', '')[0]?.key;
+/** First contact: fetches the key without logging in, and asks about it; gives the key that was accepted. */
+async function meet(master: OpensshMaster, { endpoint, known, hostKeys, deadline }: Attempt): Promise<HostKey> {
+  const line = endpoint.refuseUnknownKeys ? '' : await master.fetchHostKey(deadline.signal);
+  const key = parseKnownHosts(line, '')[0]?.key;
   if (key === undefined) {
     throw new LabError('HOST_KEY_UNKNOWN', `the host key of ${formatAddress(endpoint)} is not known`, {
       expected: 'a key pinned in the lock file or in known_hosts',
@@ -76,7 +82,8 @@ async function meet(master: OpensshMaster, { endpoint, known, hostKeys, deadline
   const verdict = judgeHostKey(endpoint, known, key);
   if (verdict instanceof LabError) throw verdict;
   await deadline.pausedFor(() => askAboutHostKey(endpoint, known, key, hostKeys));
-  await master.trust(key);
+  await master.trust(endpoint, key);
+  return key;
 }
 
 function tooSlow(endpoint: Endpoint, { seconds }: Deadline, { stderr }: Failed): LabError {

@@ -2,7 +2,7 @@ import { Writable } from 'node:stream';
 import type { Client, ClientChannel } from 'ssh2';
 import { LabError } from '../shared/errors.ts';
 import { quoteAll } from '../shared/quote.ts';
-import type { Connection, HostKey, RemoteProcess } from './contract.ts';
+import type { Connection, EndpointAddress, HostKey, RemoteProcess } from './contract.ts';
 import { type Endpoint, formatEndpoint } from './endpoint.ts';
 import { exitOf } from './process-exit.ts';
 
@@ -13,6 +13,7 @@ const goodbyeMilliseconds = 500;
 export class SshConnection implements Connection {
   readonly host: string;
   readonly hostKey: HostKey;
+  readonly endpoint: EndpointAddress;
   readonly closed: Promise<Error | undefined>;
 
   readonly #client: Client;
@@ -31,6 +32,8 @@ export class SshConnection implements Connection {
     this.hostKey = login.hostKey;
     this.#client = login.client;
     this.#endpoint = login.endpoint;
+    const { user, address, port } = login.endpoint;
+    this.endpoint = { user, address, port };
     this.#release = release;
     let cause: Error | undefined;
     login.client.on('error', (error) => {

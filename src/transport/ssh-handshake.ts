@@ -3,21 +3,28 @@ import { type Config, NodeSSH } from 'node-ssh';
 import type { Client, ClientErrorExtensions, ServerHostKeyAlgorithm } from 'ssh2';
 import { LabError } from '../shared/errors.ts';
 import type { Authentication } from './authentication.ts';
-import type { HostKey, HostKeyPolicy } from './contract.ts';
+import type { HostKey } from './contract.ts';
 import { abortable, type Deadline } from './deadline.ts';
 import { DroppedBeforeBanner } from './dial.ts';
 import { type Endpoint, formatAddress } from './endpoint.ts';
-import { askAboutHostKey, judgeHostKey, type KnownHostKeys, knownKeyTypes } from './host-keys.ts';
-import { hostKeyOf, sameKey } from './known-hosts.ts';
+import { judgeHostKey, type KnownHostKeys, knownKeyTypes } from './host-keys.ts';
+import { hostKeyOf } from './known-hosts.ts';
 
 interface Handshake {
   readonly endpoint: Endpoint;
   readonly authentication: Authentication;
   readonly known: KnownHostKeys;
-  readonly policy: HostKeyPolicy;
-  /** Keys that a person accepted in an earlier attempt of this same connection. */
-  readonly accepted: HostKey[];
   readonly deadline: Deadline;
+}
+
+/** The host presented a key of which nothing is known; it was sent nothing. */
+export class UnknownHostKey extends Error {
+  readonly key: HostKey;
+
+  constructor(key: HostKey) {
+    super('unknown host key');
+    this.key = key;
+  }
 }
 
 export interface LoggedIn {
@@ -29,14 +36,14 @@ export interface LoggedIn {
 interface Progress {
   firstBytes: string;
   hostKey: HostKey | undefined;
-  keyProblem: unknown;
+  keyProblem: Error | undefined;
 }
 
 /**
  * Speaks SSH over an open stream until the user is logged in; the host's key is always verified. The stream is
  * destroyed when this throws.
  *
- * @throws LabError UNREACHABLE, AUTH_FAILED, HOST_KEY_UNKNOWN, HOST_KEY_CHANGED
+ * @throws LabError UNREACHABLE, AUTH_FAILED, HOST_KEY_CHANGED; UnknownHostKey
  */
 export async function logIn(stream: Duplex, handshake: Handshake): Promise<LoggedIn> {
   const { endpoint, authentication, known, deadline } = handshake;
@@ -46,14 +53,13 @@ export async function logIn(stream: Duplex, handshake: Handshake): Promise<Logge
   const config: Config = {
     sock: stream,
     username: endpoint.user,
-    readyTimeout: 0, // the deadline covers all of it, and stops while a person is asked
+    readyTimeout: 0, // the deadline covers all of it
     keepaliveInterval: endpoint.keepAliveSeconds * 1000,
     keepaliveCountMax: endpoint.keepAliveCount,
     authHandler: authentication.handler(),
     algorithms: { serverHostKey: hostKeyAlgorithms(knownKeyTypes(known)) },
     hostVerifier: (blob: Buffer, verify: (trusted: boolean) => void) => {
-      const key = hostKeyOf(blob);
-      void isTrusted(key, handshake, progress).then(verify);
+      verify(isTrusted(hostKeyOf(blob), handshake, progress));
     },
   };
   const pending = ssh.connect(config);
@@ -73,21 +79,11 @@ export async function logIn(stream: Duplex, handshake: Handshake): Promise<Logge
   return { client, hostKey: progress.hostKey as HostKey };
 }
 
-async function isTrusted(key: HostKey, handshake: Handshake, progress: Progress): Promise<boolean> {
-  const { endpoint, known, policy, deadline, accepted } = handshake;
-  try {
-    const verdict = accepted.some((each) => sameKey(each, key)) ? 'trusted' : judgeHostKey(endpoint, known, key);
-    if (verdict instanceof LabError) throw verdict;
-    if (verdict === 'unknown') {
-      await deadline.pausedFor(() => askAboutHostKey(endpoint, known, key, policy));
-      accepted.push(key);
-    }
-    progress.hostKey = key;
-    return true;
-  } catch (error) {
-    progress.keyProblem = error;
-    return false;
-  }
+function isTrusted(key: HostKey, { endpoint, known }: Handshake, progress: Progress): boolean {
+  const verdict = judgeHostKey(endpoint, known, key);
+  if (verdict === 'trusted') progress.hostKey = key;
+  else progress.keyProblem = verdict === 'unknown' ? new UnknownHostKey(key) : verdict;
+  return verdict === 'trusted';
 }
 
 /** SHA-1 signatures (`ssh-rsa`) are not offered, as OpenSSH does not since 8.8. */

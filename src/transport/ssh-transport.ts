@@ -1,11 +1,11 @@
 import type { Duplex } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
 import { LabError } from '../shared/errors.ts';
-import type { Connection, ConnectOptions, HostKey, Transport } from './contract.ts';
+import type { Connection, ConnectOptions, Transport } from './contract.ts';
 import { abortable, Deadline } from './deadline.ts';
 import { DroppedBeforeBanner, dial } from './dial.ts';
 import { type Endpoint, formatAddress, formatEndpoint } from './endpoint.ts';
-import { readKnownHostKeys } from './host-keys.ts';
+import { askAboutHostKey, readKnownHostKeys } from './host-keys.ts';
 import { type Hop, resolvePath } from './jump-path.ts';
 import { resolveEndpoint } from './ssh-config.ts';
 import type { LoggedIn } from './ssh-handshake.ts';
@@ -40,7 +40,9 @@ async function connectThrough(host: string, path: readonly Hop[], options: Optio
       const { endpoint } = hop;
       const through = logins.at(-1);
       const open = () => (through === undefined ? dial(endpoint, signal) : forward(through, endpoint));
-      logins.push({ ...(await logInTo(hop, open, options)), endpoint });
+      const login = await logInTo(hop, open, options);
+      logins.push({ ...login, endpoint });
+      await options.hostKeys.loggedIn?.(endpoint.name, login.hostKey, endpoint.address);
     }
   } catch (error) {
     await release();
@@ -54,24 +56,29 @@ async function connectThrough(host: string, path: readonly Hop[], options: Optio
 async function logInTo(hop: Hop, open: () => Promise<Duplex>, options: Options): Promise<LoggedIn> {
   const { endpoint, credentials } = hop;
   const { hostKeys, deadline } = options;
-  const accepted: HostKey[] = [];
   let opening = abortable(open(), deadline.signal);
   opening.catch(() => {}); // an unusable key is told rather than a closed port
   // ssh2 takes 50 ms to load: the host is dialled before, so that its sshd gets going meanwhile.
   const { Authentication } = await import('./authentication.ts');
-  const { logIn } = await import('./ssh-handshake.ts');
+  const { logIn, UnknownHostKey } = await import('./ssh-handshake.ts');
   try {
-    const [authentication, known] = await abortable(
+    const [authentication, seen] = await abortable(
       Promise.all([Authentication.prepare(endpoint, credentials), readKnownHostKeys(endpoint, hostKeys)]),
       deadline.signal,
     );
-    for (let attempt = 0; ; attempt++) {
+    let known = seen;
+    for (let drops = 0; ; ) {
       try {
-        const stream = await opening;
-        return await logIn(stream, { endpoint, authentication, known, policy: hostKeys, accepted, deadline });
+        return await logIn(await opening, { endpoint, authentication, known, deadline });
       } catch (error) {
-        if (!(error instanceof DroppedBeforeBanner) || attempt === dropRetries) throw error;
-        await delay((0.5 + Math.random()) * 150 * 2 ** attempt, undefined, { signal: deadline.signal });
+        if (error instanceof UnknownHostKey) {
+          // No connection is held while a person compares fingerprints: sshd would end it (LoginGraceTime).
+          const asking = deadline.pausedFor(() => askAboutHostKey(endpoint, seen, error.key, hostKeys));
+          await abortable(asking, deadline.signal);
+          known = { ...seen, pinned: [error.key] };
+        } else if (error instanceof DroppedBeforeBanner && drops < dropRetries) {
+          await delay((0.5 + Math.random()) * 150 * 2 ** drops++, undefined, { signal: deadline.signal });
+        } else throw error;
         opening = abortable(open(), deadline.signal);
       }
     }

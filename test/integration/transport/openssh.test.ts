@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { readdirSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Secret } from '../../../src/shared/secret.ts';
@@ -55,6 +55,54 @@ test('nothing is left behind: no process, no directory', async () => {
   await expect(dial({ port: 1 })).rejects.toThrow();
   expect(privateDirectories()).toEqual(before);
   await expect.poll(() => sshd.sessionPids()).toEqual([]);
+});
+
+describe('what the user configured for ssh', () => {
+  const config = (name: string, ...lines: string[]) => {
+    const file = sshd.path(name);
+    writeFileSync(file, sshd.clientConfig('Host *', ...lines));
+    return file;
+  };
+
+  test.each([
+    ['StrictHostKeyChecking no'],
+    ['NoHostAuthenticationForLocalhost yes'],
+    ['KnownHostsCommand /bin/echo "* %t %K"'],
+    ['UpdateHostKeys yes', 'StrictHostKeyChecking accept-new'],
+  ])('does not let an unknown key in: %s', async (...lines) => {
+    const configFile = config('trusting', ...lines.map((line) => ` ${line}`));
+    sshd.knownHosts([]);
+    const settings = sshd.settings({ transport: 'openssh', configFile });
+    await expect(connect('nas', settings, { hostKeys: answering(false) })).rejects.toMatchObject({
+      code: 'HOST_KEY_UNKNOWN',
+    });
+    await using stranger = await Sshd.start();
+    await expect(connect('nas', settings, { hostKeys: pinning(stranger.hostKey()) })).rejects.toMatchObject({
+      code: 'HOST_KEY_CHANGED',
+    });
+    expect(readFileSync(sshd.path('known_hosts'), 'utf8')).toBe('');
+  });
+
+  test('does not take the place of a new connection: a master that is up', async () => {
+    const socket = sshd.path('users-master');
+    const configFile = config('mastered', ' ControlMaster auto', ` ControlPath ${socket}`, ' ControlPersist 60');
+    const { type, base64 } = sshd.hostKey();
+    sshd.knownHosts([`[127.0.0.1]:${sshd.port} ${type} ${base64}`]);
+    const target = ['-p', String(sshd.port), '-i', sshd.path('id'), `${sshd.user}@127.0.0.1`];
+    execFileSync('ssh', ['-F', configFile, ...target, 'true'], { stdio: 'ignore' });
+    expect(sshd.sessionPids()).toHaveLength(1);
+    await using connection = await dial({ configFile });
+    expect((await collect(await connection.start(['true']))).code).toBe(0);
+    expect(sshd.sessionPids()).toHaveLength(2);
+    execFileSync('ssh', ['-F', configFile, '-O', 'exit', ...target], { stdio: 'ignore' });
+  });
+
+  test('may hold options that this ssh does not know, when it says so itself', async () => {
+    await using connection = await dial({
+      configFile: config('foreign', ' IgnoreUnknown UseKey*', ' UseKeychain yes'),
+    });
+    expect((await collect(await connection.start(['true']))).code).toBe(0);
+  });
 });
 
 describe('errors', () => {
@@ -115,7 +163,10 @@ describe('certificates', () => {
     await certified.restart();
     certified.knownHosts([`@cert-authority [127.0.0.1]:${certified.port} ${type} ${base64}`]);
     const settings = certified.settings({ transport: 'openssh', identityFile: certified.path('me') });
-    await using connection = await connect('nas', settings, { hostKeys: answering(false) });
+    const pinned: unknown[] = [];
+    const hostKeys = { ...answering(false), loggedIn: async (...args: unknown[]) => void pinned.push(args) };
+    await using connection = await connect('nas', settings, { hostKeys });
+    expect(pinned).toEqual([]); // a certificate is renewed: its authority is what is trusted
     expect((await collect(await connection.start(['true']))).code).toBe(0);
     // ssh2 knows neither, and says what does.
     await expect(

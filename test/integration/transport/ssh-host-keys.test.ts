@@ -1,9 +1,10 @@
 import { execFileSync } from 'node:child_process';
+import { rmSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import type { ConnectionSettings, HostKeyPolicy } from '../../../src/transport/contract.ts';
 import { collect, connect, fingerprint } from '../../../src/transport/index.ts';
-import { answering, pinning, Sshd } from './sshd.ts';
+import { answering, keygen, pinning, Sshd } from './sshd.ts';
 
 let sshd: Sshd;
 let stranger: Sshd;
@@ -60,6 +61,60 @@ describe.each(['ssh', 'openssh'] as const)('%s', (transport) => {
     });
   });
 
+  test('holds no connection while a person is asked: sshd would end it', async () => {
+    await using impatient = await Sshd.start(['LoginGraceTime 1']);
+    const during: number[] = [];
+    const slow: HostKeyPolicy = {
+      pinned: () => [],
+      async firstContact() {
+        await delay(2000);
+        during.push(...impatient.sessionPids());
+        return true;
+      },
+    };
+    await using connection = await connect('nas', impatient.settings({ transport }), { hostKeys: slow });
+    expect((await collect(await connection.start(['true']))).code).toBe(0);
+    expect(during).toEqual([]);
+  });
+
+  test('after the answer takes no other key than the one that was shown', async () => {
+    await using changing = await Sshd.start();
+    const shown = changing.hostKey();
+    const swapped: HostKeyPolicy = {
+      pinned: () => [],
+      async firstContact() {
+        for (const type of ['ed25519', 'ecdsa', 'rsa'] as const) {
+          rmSync(changing.path(`host_${type}`));
+          keygen(changing.path(`host_${type}`), type);
+        }
+        await changing.restart();
+        return true;
+      },
+    };
+    await expect(connect('nas', changing.settings({ transport }), { hostKeys: swapped })).rejects.toMatchObject({
+      code: 'HOST_KEY_CHANGED',
+      details: { expected: expect.stringContaining(fingerprint(shown)) },
+    });
+  });
+
+  test('tells the key of a login, also one that only known_hosts vouches for', async () => {
+    const seen: unknown[] = [];
+    const loggedIn = async (...args: unknown[]) => void seen.push(args);
+    sshd.knownHosts([line(sshd), line(sshd, 'ecdsa'), line(sshd, 'rsa')]);
+    const connection = await login({ ...answering(false), loggedIn });
+    expect(connection.hostKey).toEqual(sshd.hostKey());
+    await login({ ...pinning(sshd.hostKey('ecdsa')), loggedIn });
+    await login({ ...answering(true), loggedIn });
+    expect(seen).toEqual([
+      ['nas', sshd.hostKey(), '127.0.0.1'],
+      ['nas', sshd.hostKey('ecdsa'), '127.0.0.1'],
+      ['nas', sshd.hostKey(), '127.0.0.1'],
+    ]);
+    seen.length = 0;
+    await expect(login({ ...pinning(stranger.hostKey()), loggedIn })).rejects.toThrow();
+    expect(seen).toEqual([]);
+  });
+
   test('does not count the time that a person takes', async () => {
     const slow: HostKeyPolicy = { pinned: () => [], firstContact: () => delay(1500).then(() => true) };
     await login(slow, { connectTimeoutSeconds: 1 });
@@ -96,5 +151,15 @@ describe.each(['ssh', 'openssh'] as const)('%s', (transport) => {
     const { type, base64 } = sshd.hostKey();
     sshd.knownHosts([`@revoked * ${type} ${base64}`, line(sshd)]);
     await expect(login(answering(true))).rejects.toMatchObject({ code: 'HOST_KEY_CHANGED' });
+  });
+
+  test('refuses a revoked key that is pinned, wherever it was revoked, and says so', async () => {
+    const { type, base64 } = sshd.hostKey();
+    sshd.knownHosts([`@revoked where-it-was.example ${type} ${base64}`]);
+    await expect(login(pinning(sshd.hostKey()))).rejects.toMatchObject({
+      code: 'HOST_KEY_CHANGED',
+      message: expect.stringContaining('marked as revoked'),
+      details: { at: { file: sshd.path('known_hosts'), line: 1 } },
+    });
   });
 });

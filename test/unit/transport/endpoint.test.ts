@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { formatAddress, parseJumpHost } from '../../../src/transport/endpoint.ts';
+import { formatAddress, formatEndpoint, parseEndpoint, parseJumpHost } from '../../../src/transport/endpoint.ts';
 
 test.each([
   ['bastion', 'bastion', undefined, undefined],
@@ -32,4 +32,19 @@ test.each([
 test('an IPv6 address gets brackets before its port', () => {
   expect(formatAddress({ address: '10.0.0.2', port: 22 })).toBe('10.0.0.2:22');
   expect(formatAddress({ address: 'fe80::1%eth0', port: 22 })).toBe('[fe80::1%eth0]:22');
+});
+
+test.each([
+  'root@10.77.1.10:22',
+  '10.77.1.10:2222',
+  'root@[fd00::2]:22',
+  '[fe80::1%eth0]:22',
+  'ada@home.arpa@nas.example:22',
+])('the endpoint %s is read as it is written', (text) => {
+  const endpoint = parseEndpoint(text);
+  expect(endpoint && formatEndpoint(endpoint)).toBe(text);
+});
+
+test.each(['', 'nas', 'root@nas', 'fd00::2:22', 'root@nas:0', 'root@:22', '-x:22'])('no endpoint: %j', (text) => {
+  expect(parseEndpoint(text)).toBeUndefined();
 });
