@@ -1,10 +1,10 @@
 import { homedir } from 'node:os';
 import { isAbsolute, join, resolve } from 'node:path';
-import type { ConnectionSettings } from '../transport/contract.ts';
-import type { ConnectionInput, HostInput, InventoryInput } from './input.ts';
+import type { ConnectionFallback, ConnectionSettings } from '../transport/contract.ts';
+import type { ConnectionInput, FallbackInput, HostInput, InventoryInput } from './input.ts';
 import { formatAddress, parseAddress } from './ip-address.ts';
 import { type Layer, layersOf, mergeLayers } from './layers.ts';
-import { type DocumentPath, type Locate, listOf, type Problem } from './problems.ts';
+import { type DocumentPath, itemsAt, type Locate, listOf, type Problem } from './problems.ts';
 import type { Provenance } from './types.ts';
 
 /** Settings of one host with those of its groups and the inventory; `root` is where relative paths start. */
@@ -22,6 +22,7 @@ export function resolveConnection(
     identityFile,
     configFile,
     proxyJump,
+    fallback = [],
     ...rest
   } = merged.value as ConnectionInput;
   const jumps = listOf(proxyJump).filter((jump) => jump !== name);
@@ -33,8 +34,32 @@ export function resolveConnection(
     ...(identityFile !== undefined && { identityFile: pathFrom(options.root, identityFile) }),
     ...(configFile !== undefined && { configFile: pathFrom(options.root, configFile) }),
     ...(jumps.length > 0 && { proxyJump: jumps.map((jump) => jumpTarget(input, jump)) }),
+    ...(fallback.length > 0 && {
+      fallback: fallback.map((entry) => resolveFallback(entry, { input, name, root: options.root, become })),
+    }),
   };
   return { connection, provenance: withAddress(merged.provenance, host, name, options.locate) };
+}
+
+interface FallbackContext {
+  readonly input: InventoryInput;
+  readonly name: string;
+  readonly root: string;
+  /** As declared for the host; undefined where it follows from the user. */
+  readonly become: ConnectionInput['become'];
+}
+
+function resolveFallback(entry: FallbackInput, { input, name, root, become }: FallbackContext): ConnectionFallback {
+  const given = Object.fromEntries(Object.entries(entry).filter(([, value]) => value !== undefined));
+  const { identityFile, proxyJump, user } = entry;
+  const jumps = listOf(proxyJump).filter((jump) => jump !== name);
+  return {
+    ...(user !== undefined && { become: user === 'root' ? 'none' : (become ?? 'sudo') }),
+    ...given,
+    ...(identityFile !== undefined && { identityFile: pathFrom(root, identityFile) }),
+    // An empty list means something here: no jump host, although the host has one.
+    ...(proxyJump !== undefined && { proxyJump: jumps.map((jump) => jumpTarget(input, jump)) }),
+  };
 }
 
 function withAddress(
@@ -117,6 +142,25 @@ export function checkConnections(input: InventoryInput): Problem[] {
       },
     ];
   });
+}
+
+/** Entries of `fallback` that say nothing, or name what cannot be connected to. */
+export function checkFallbacks(input: InventoryInput): Problem[] {
+  const owners: readonly { readonly ssh: ConnectionInput | undefined; readonly path: DocumentPath }[] = [
+    { ssh: input.ssh, path: ['ssh'] },
+    ...Object.entries(input.groups ?? {}).map(([name, { ssh }]) => ({ ssh, path: ['groups', name, 'ssh'] })),
+    ...Object.entries(input.hosts).map(([name, { ssh }]) => ({ ssh, path: ['hosts', name, 'ssh'] })),
+  ];
+  return owners.flatMap(({ ssh, path }) =>
+    itemsAt(ssh?.fallback, [...path, 'fallback']).flatMap(({ item, path: at }): Problem[] => {
+      if (Object.values(item).every((value) => value === undefined)) {
+        const expected = 'at least one setting, such as port or user';
+        return [{ message: 'this is no other way to connect', path: at, expected, found: 'an empty entry' }];
+      }
+      const bad = item.address === undefined ? undefined : problemOfTarget(item.address, [...at, 'address']);
+      return bad === undefined ? [] : [bad];
+    }),
+  );
 }
 
 function problemOfNowhere(name: string, path: DocumentPath): Problem {

@@ -120,10 +120,26 @@ export interface ConnectionDefaultsInput {
   readonly becomePassword?: Secret | undefined;
   /** Default 10. */
   readonly connectTimeoutSeconds?: number | undefined;
+  /**
+   * Tried in this order when a host does not answer or refuses the login: where it was before its port, user or address
+   * changed. What an entry leaves out is as for the host.
+   */
+  readonly fallback?: readonly FallbackDefaultsInput[] | undefined;
 }
 
 export interface ConnectionInput extends ConnectionDefaultsInput {
   /** The same as the host's `address`. */
+  readonly address?: string | undefined;
+  readonly fallback?: readonly FallbackInput[] | undefined;
+}
+
+/** What several hosts can have in common where they answered before; all but the address. */
+export type FallbackDefaultsInput = Pick<
+  ConnectionDefaultsInput,
+  'port' | 'user' | 'identityFile' | 'password' | 'become' | 'becomePassword' | 'proxyJump'
+>;
+
+export interface FallbackInput extends FallbackDefaultsInput {
   readonly address?: string | undefined;
 }
 

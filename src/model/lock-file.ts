@@ -3,18 +3,20 @@ import { open, readFile, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import type { Document } from 'yaml';
 import { LabError } from '../shared/errors.ts';
-import type { HostKey, HostKeyPolicy } from '../transport/contract.ts';
-import { type LockContent, parseCanonical, parseLock } from './lock-content.ts';
+import type { EndpointAddress, HostKey, HostKeyPolicy } from '../transport/contract.ts';
+import { formatEndpoint, parseEndpoint } from '../transport/endpoint.ts';
+import { type LockContent, type LockEntry, parseCanonical, parseLock } from './lock-content.ts';
 
 export { lockFilePath } from './project-root.ts';
 
-const header = ` Public keys that lab has seen, pinned so that a different one is noticed. No secrets: commit this file.`;
+const header = ` Public keys that lab has seen, pinned so that a different one is noticed, and where hosts answered last.
+ No secrets: commit this file.`;
 
 type Edit = (document: Document) => void;
 
 /**
- * `inventory/lab.lock.yml`: the SSH host keys and WireGuard public keys that were seen. Meant to be committed. A person may
- * edit it; comments stay. Changes are kept in memory until `save`.
+ * `inventory/lab.lock.yml`: the SSH host keys and WireGuard public keys that were seen, and where hosts answered last. Meant
+ * to be committed. A person may edit it; comments stay. Changes are kept in memory until `save`.
  *
  * @example
  * const lock = await LockFile.read(lockFilePath(inventory.source.file));
@@ -79,6 +81,20 @@ export class LockFile {
     this.#edits.push((document) => document.setIn(['hosts', host, 'wireguard', interfaceName], publicKey));
   }
 
+  /** Where the host answered last over SSH. */
+  endpoint(host: string): EndpointAddress | undefined {
+    return this.#content.get(host)?.endpoint;
+  }
+
+  setEndpoint(host: string, endpoint: EndpointAddress): void {
+    const before = this.endpoint(host);
+    const text = formatEndpoint(endpoint);
+    // What could not be read again is worth less than a lock file that can.
+    if (parseEndpoint(text) === undefined || (before !== undefined && formatEndpoint(before) === text)) return;
+    this.#set(host, { ...this.#entry(host), endpoint });
+    this.#edits.push((document) => document.setIn(['hosts', host, 'endpoint'], text));
+  }
+
   get changed(): boolean {
     return this.#edits.length > 0;
   }
@@ -110,11 +126,11 @@ export class LockFile {
     this.#edits = this.#edits.filter((edit) => !edits.includes(edit));
   }
 
-  #entry(host: string): { ssh: readonly HostKey[]; wireguard: ReadonlyMap<string, string> } {
+  #entry(host: string): LockEntry {
     return this.#content.get(host) ?? { ssh: [], wireguard: new Map() };
   }
 
-  #set(host: string, entry: { ssh: readonly HostKey[]; wireguard: ReadonlyMap<string, string> }): void {
+  #set(host: string, entry: LockEntry): void {
     this.#content = new Map([...this.#content, [host, entry]]);
   }
 }

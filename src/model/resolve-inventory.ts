@@ -2,7 +2,7 @@ import type { SourceLocation } from '../shared/errors.ts';
 import { checkCycles, checkNames, checkReferences, type DeclaredNames, declaredNames } from './check-names.ts';
 import { checkNetworks } from './check-network.ts';
 import { checkFlows, checkServices } from './check-services.ts';
-import { checkConnections, resolveConnection } from './connection.ts';
+import { checkConnections, checkFallbacks, resolveConnection } from './connection.ts';
 import type { EndpointInput, FlowInput, InventoryInput, ServiceInput } from './input.ts';
 import { formatAddress, formatPrefix, parseAddress, parsePrefix } from './ip-address.ts';
 import { groupsOf, layersOf, mergeLayers } from './layers.ts';
@@ -45,6 +45,7 @@ function checkMeaning(input: InventoryInput, names: DeclaredNames): Problem[] {
     ...checkCycles(input),
     ...checkNetworks(input),
     ...checkConnections(input),
+    ...checkFallbacks(input),
     ...checkServices(input),
     ...checkFlows(input),
   ];

@@ -19,27 +19,43 @@ const secret = z
 
 const params = named(named(z.unknown())).describe('Role name to values for the parameters of that role.');
 
-const connectionDefaults = z.strictObject({
-  transport: z.enum(['ssh', 'openssh', 'docker', 'local']).describe('Default ssh.').optional(),
+/** What an entry of `fallback` can say, and so can the host itself. */
+const login = {
   port: port.optional(),
   user: text.optional(),
   password: secret.optional(),
   identityFile: text
     .describe("Private key. A relative path starts at the project's folder, ~/ at the home folder.")
     .optional(),
-  passphrase: secret.optional(),
   proxyJump: oneOrMore(text)
     .describe('Jump hosts, outermost first: a host of the inventory, or [user@]host[:port].')
     .optional(),
-  configFile: text.describe('OpenSSH client configuration to read instead of ~/.ssh/config.').optional(),
   become: z
     .enum(['none', 'sudo', 'doas'])
     .describe('Default none for root and for the transports docker and local, else sudo.')
     .optional(),
   becomePassword: secret.optional(),
+};
+const fallbackDefaults = z.strictObject(login);
+const fallback = fallbackDefaults.extend({ address: text.describe('Address or name to connect to.').optional() });
+const fallbacks = <T extends z.ZodType>(entry: T) =>
+  z
+    .array(entry)
+    .describe('Tried in this order when a host does not answer or refuses the login; the rest is as for the host.')
+    .optional();
+
+const connectionDefaults = z.strictObject({
+  transport: z.enum(['ssh', 'openssh', 'docker', 'local']).describe('Default ssh.').optional(),
+  ...login,
+  passphrase: secret.optional(),
+  configFile: text.describe('OpenSSH client configuration to read instead of ~/.ssh/config.').optional(),
   connectTimeoutSeconds: z.number().positive().max(3600).describe('Default 10.').optional(),
+  fallback: fallbacks(fallbackDefaults),
 });
-const connection = connectionDefaults.extend({ address: text.describe("The same as the host's address.").optional() });
+const connection = connectionDefaults.extend({
+  address: text.describe("The same as the host's address.").optional(),
+  fallback: fallbacks(fallback),
+});
 
 const network = z.strictObject({
   prefixes: oneOrMore(text).describe('CIDR prefixes, IPv4 or IPv6: 10.77.1.0/24'),

@@ -91,6 +91,9 @@ describe('an unknown name does not compile', () => {
     defineInventory({ hosts: { nas: { adress: '10.77.1.10' } } });
     // @ts-expect-error a password is a Secret
     defineInventory({ hosts, ssh: { password: 'hunter2' } });
+    // @ts-expect-error one address for every host
+    defineInventory({ hosts, ssh: { fallback: [{ address: '10.77.1.10' }] } });
+    defineInventory({ hosts: { nas: { address: 'nas', ssh: { fallback: [{ address: '10.77.1.9', port: 22 }] } } } });
   });
 });
 

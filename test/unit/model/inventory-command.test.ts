@@ -83,6 +83,21 @@ describe('lab inventory', () => {
     expect(text).toMatch(/^r\.list +\["‹secret›"\]/m);
   });
 
+  test('shows where else a host may answer', async () => {
+    const file = join(await mkdtemp(join(tmpdir(), 'lab-inventory-')), 'inventory.yml');
+    const fallback = '[{ port: 22, user: root }, { password: !secret nas.old }]';
+    await writeFile(file, `hosts:\n  nas:\n    address: nas\n    ssh:\n      fallback: ${fallback}\n`);
+    expect(await lab('-i', file, '--host', 'nas')).toMatch(
+      /^fallback +\[\{"become":"none","port":22,"user":"root"\},\{"password":"‹secret›"\}\] +host nas +\S+:5:7$/m,
+    );
+    const { hosts } = JSON.parse(await lab('-i', file, '--host', 'nas', '--output', 'json'));
+    expect(hosts[0].connection).toContainEqual({
+      name: 'fallback',
+      value: [{ become: 'none', port: 22, user: 'root' }, { password: '‹secret›' }],
+      from: { level: 'host', name: 'nas', at: { file, line: 5, column: 7 } },
+    });
+  });
+
   test('gives JSON of both', async () => {
     const all = JSON.parse(await lab('-i', homelab, '--output', 'json'));
     expect(all).toMatchObject({ version: 1, file: homelab, devices: [{ name: 'phone', owner: 'ada' }] });

@@ -37,7 +37,8 @@ describe('a lock file', () => {
     expect(lock.changed).toBe(false);
     expect(
       await readFile(file, 'utf8'),
-    ).toBe(`# Public keys that lab has seen, pinned so that a different one is noticed. No secrets: commit this file.
+    ).toBe(`# Public keys that lab has seen, pinned so that a different one is noticed, and where hosts answered last.
+# No secrets: commit this file.
 
 version: 1
 hosts:
@@ -57,10 +58,46 @@ hosts:
     expect(again.wireguardKey('vps', 'wg0')).toBeUndefined();
   });
 
+  test.each([
+    [{ user: 'root', address: '10.77.1.10', port: 22 }, 'endpoint: root@10.77.1.10:22'],
+    [{ address: 'nas.example', port: 2222 }, 'endpoint: nas.example:2222'],
+    [{ user: 'root', address: 'fd00::2', port: 22 }, 'endpoint: root@[fd00::2]:22'],
+    [{ address: 'fd00::2', port: 22 }, 'endpoint: "[fd00::2]:22"'],
+    [{ user: 'ada@home.arpa', address: '10.77.1.10', port: 22 }, 'endpoint: ada@home.arpa@10.77.1.10:22'],
+    [{ user: '#1 & only', address: '10.77.1.10', port: 22 }, 'endpoint: "#1 & only@10.77.1.10:22"'],
+  ])('keeps where a host answered last: %j', async (endpoint, text) => {
+    const lock = await LockFile.read(file);
+    lock.pin('nas', ed25519);
+    lock.setEndpoint('nas', { user: 'before', address: '10.77.1.9', port: 22 });
+    lock.setEndpoint('nas', endpoint);
+    lock.setEndpoint('vps', endpoint);
+    await lock.save();
+    expect(await readFile(file, 'utf8')).toContain(`    ${text}\n  vps:\n    ${text}\n`);
+    const again = await LockFile.read(file);
+    expect(again.endpoint('nas')).toEqual(endpoint);
+    expect(again.endpoint('vps')).toEqual(endpoint);
+    expect(again.pinned('nas')).toEqual([ed25519]);
+    again.setEndpoint('nas', { ...endpoint });
+    expect(again.changed).toBe(false);
+    again.unpin('nas');
+    expect(again.endpoint('nas')).toEqual(endpoint);
+  });
+
+  test('that gives a part of a host twice is left to the YAML parser, which refuses it', () => {
+    const text = (...parts: string[]) => `version: 1\nhosts:\n  nas:\n${parts.map((part) => `    ${part}\n`).join('')}`;
+    const ssh = `ssh:\n      - ssh-ed25519 ${ed25519.base64}`;
+    expect(parseCanonical(text('endpoint: nas:22', ssh))?.get('nas')?.endpoint).toEqual({ address: 'nas', port: 22 });
+    for (const twice of [text('endpoint: nas:22', 'endpoint: nas:22'), text(ssh, 'endpoint: nas:22', ssh)]) {
+      expect(parseCanonical(twice)).toBeUndefined();
+      expect(() => parseLock(parseDocument(twice), file)).toThrow(/no YAML/);
+    }
+  });
+
   test('reads what it wrote without a YAML parser, and means the same', async () => {
     const lock = await LockFile.read(file);
     for (const host of ['nas', 'node1', 'vps']) lock.pin(host, ed25519);
     lock.setWireguardKey('vps', 'wg0', wireguard);
+    for (const host of ['nas', 'vps']) lock.setEndpoint(host, { user: 'root', address: '10.77.1.10', port: 22 });
     await lock.save();
     const text = await readFile(file, 'utf8');
     const canonical = parseCanonical(text);
@@ -132,6 +169,8 @@ hosts:
     ['a merge conflict', 'version: 1\nhosts:\n<<<<<<< HEAD\n  nas:\n    ssh: []\n=======\n', /no YAML|no entries/],
     ['another version', 'version: 2\nhosts: {}\n', /version 1/],
     ['a key that is none', 'version: 1\nhosts:\n  nas:\n    ssh: ["not a key at all"]\n', /"nas"/],
+    ['an endpoint that is none', 'version: 1\nhosts:\n  nas:\n    endpoint: nas\n', /"nas" has an endpoint/],
+    ['an endpoint that is a list', 'version: 1\nhosts:\n  nas:\n    endpoint: [nas]\n', /"nas" has an endpoint/],
     ['a WireGuard key that is none', 'version: 1\nhosts:\n  nas:\n    wireguard: { wg0: short }\n', /WireGuard/],
   ])('with %s is refused, naming the file', async (_, text, message) => {
     await writeFile(file, text);

@@ -245,6 +245,21 @@ describe('connections', () => {
     ['a user in the address', { hosts: { a: { address: 'root@nas' } } }, /the user belongs in ssh\.user/],
     ['a port in the address', { hosts: { a: { address: 'nas:22' } } }, /a port belongs in ssh\.port/],
     ['an option as address', { hosts: { a: { address: '-oProxyCommand=id' } } }, /this cannot be connected to/],
+    [
+      'a fallback that says nothing',
+      { ssh: { fallback: [{ port: 22 }, {}] }, hosts: { nas } },
+      /^ssh\.fallback\[1\] · this is no other way to connect · at least one setting/,
+    ],
+    [
+      'a fallback of a group that says nothing',
+      { groups: { storage: { ssh: { fallback: [{ port: undefined }] } } }, hosts: { nas } },
+      /^groups\.storage\.ssh\.fallback\[0\] · this is no other way/,
+    ],
+    [
+      'a fallback with a port in the address',
+      { hosts: { a: { address: 'a', ssh: { fallback: [{ address: '10.0.0.1:22' }] } } } },
+      /^hosts\.a\.ssh\.fallback\[0\]\.address · this is no IPv6 address .*a port belongs in ssh\.port/,
+    ],
     ['half an address', { hosts: { a: { address: '10.0.1' } } }, /this is no IP address/],
   ])('%s', (_, input, expected) => {
     expect(mistakes(input)).toEqual([expect.stringMatching(expected)]);

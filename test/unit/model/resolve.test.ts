@@ -159,6 +159,43 @@ describe('connection settings', () => {
     expect(hosts.get('vps')?.connection.proxyJump).toEqual(['ops@bastion.example:2200']);
   });
 
+  test('a fallback says only what is different there; whether to become root follows from its user', () => {
+    const password = new Secret('before', 'nas.old');
+    const { hosts } = resolved({
+      ssh: { user: 'ada', fallback: [{ user: 'root', port: 22 }] },
+      groups: { storage: { ssh: { user: 'root', port: 2222 } } },
+      hosts: {
+        vps: { address: 'vps' },
+        nas: {
+          address: 'nas',
+          groups: ['storage'],
+          ssh: {
+            proxyJump: 'vps',
+            fallback: [
+              { address: '10.0.0.9', identityFile: 'keys/old', password, user: undefined },
+              { user: 'ada', proxyJump: ['vps', 'nas'] },
+              { user: 'ada', become: 'doas', proxyJump: [] },
+            ],
+          },
+        },
+        box: { address: 'box', ssh: { user: 'root', become: 'doas', fallback: [{ user: 'eve' }, { user: 'root' }] } },
+      },
+    });
+    expect(hosts.get('vps')?.connection.fallback).toEqual([{ user: 'root', port: 22, become: 'none' }]);
+    expect(hosts.get('nas')?.connection.fallback).toEqual([
+      { address: '10.0.0.9', identityFile: '/lab/keys/old', password },
+      { user: 'ada', become: 'sudo', proxyJump: ['ada@vps'] },
+      { user: 'ada', become: 'doas', proxyJump: [] },
+    ]);
+    expect(hosts.get('nas')?.connection.fallback?.[0]?.password).toBe(password);
+    expect(hosts.get('box')?.connection.fallback).toEqual([
+      { user: 'eve', become: 'doas' },
+      { user: 'root', become: 'none' },
+    ]);
+    expect(hosts.get('nas')?.connectionProvenance?.get('fallback')).toMatchObject({ level: 'host', name: 'nas' });
+    expect(hosts.get('vps')?.connectionProvenance?.get('fallback')).toMatchObject({ level: 'all' });
+  });
+
   test('relative paths of a lone file start beside it', () => {
     const { hosts } = resolveInventory(
       { hosts: { nas: { address: 'nas', ssh: { identityFile: 'key' } } } },

@@ -121,6 +121,17 @@ describe('mistakes of shape', () => {
       /^2:10 hosts\.nas\.adress · unknown key "adress" .*did you mean "address"\?/,
     ],
     ['an unknown section', 'host: {}\nhosts: {}', /^1:1 host · unknown key .*did you mean "hosts"\?/],
+    [
+      'an unknown setting of a fallback',
+      `ssh: { fallback: [{ prot: 22 }] }\n${hosts}`,
+      /^1:21 ssh\.fallback\[0\]\.prot .*did you mean "port"\?/,
+    ],
+    [
+      'an address in a fallback of every host',
+      `ssh: { fallback: [{ address: nas }] }\n${hosts}`,
+      /^1:21 ssh\.fallback\[0\]\.address .*unknown key/,
+    ],
+    ['a fallback that is no list', `ssh:\n  fallback: { port: 22 }\n${hosts}`, /^2:3 ssh\.fallback .*(list|array)/],
     ['an unknown connection setting', `ssh: { usr: root }\n${hosts}`, /^1:8 ssh\.usr .*did you mean "user"\?/],
     ['text for a port', `ssh: { port: "22" }\n${hosts}`, /^1:8 ssh\.port .*leave out the quotes/],
     ['a port out of range', `ssh: { port: 70000 }\n${hosts}`, /^1:8 ssh\.port .*at most 65535 · 70000/],
@@ -146,6 +157,14 @@ describe('mistakes of shape', () => {
   test('a password in plain text is refused and not shown', () => {
     const found = mistakes(`ssh: { password: correct-horse }\n${hosts}`);
     expect(found).toEqual([expect.stringMatching(/^1:8 ssh\.password · "password" has to be a secret .*!secret path/)]);
+    expect(found.join()).not.toContain('correct-horse');
+  });
+
+  test('a password of a fallback in plain text is refused and not shown', () => {
+    const found = mistakes(`ssh: { fallback: [{ password: correct-horse }] }\n${hosts}`);
+    expect(found).toEqual([
+      expect.stringMatching(/^1:21 ssh\.fallback\[0\]\.password · "password" has to be a secret/),
+    ]);
     expect(found.join()).not.toContain('correct-horse');
   });
 
