@@ -107,6 +107,7 @@ export const archive = defineResource({
         apply: [fetch, runScript('unpack', values, { timeoutSeconds })],
         revert: [runScript('unpack-undo', [packed, path], { timeoutSeconds })],
         predicts: [
+          { fact: 'tree', path, by: `archive ${path}` },
           {
             fact: 'file',
             value: {

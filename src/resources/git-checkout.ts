@@ -75,6 +75,7 @@ export const gitCheckout = defineResource({
         apply: applySteps(props, wanted, fact),
         revert: revertSteps(props, state, fact),
         predicts: [
+          { fact: 'tree', path, by: `git-checkout ${path}` },
           {
             fact: 'file',
             value: {

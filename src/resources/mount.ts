@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { FileFact } from '../remote/facts/contract.ts';
+import type { FactPrediction, FileFact } from '../remote/facts/contract.ts';
 import type { Change } from './contract.ts';
 import { defineResource } from './define-resource.ts';
 import { absentFile } from './shared/absent-file.ts';
@@ -180,7 +180,7 @@ function mountNew(props: Props, { mounts: before }: Current): Change {
     after: `${source} (${type}, ${options})`,
     apply: [mountScript(path, { source, type, options })],
     revert: [unmountScript(path)],
-    predicts: [predictMounts(Buffer.concat([before, Buffer.from(line)]))],
+    predicts: [predictMounts(Buffer.concat([before, Buffer.from(line)])), predictTree(path)],
   };
 }
 
@@ -197,7 +197,7 @@ function unmount({ path }: Props, { mounts: before }: Current, listed: TableEntr
     after: null,
     apply: [unmountScript(path)],
     revert: [mountScript(path, entry)],
-    predicts: [predictMounts(Buffer.from(kept.join('')))],
+    predicts: [predictMounts(Buffer.from(kept.join(''))), predictTree(path)],
   };
 }
 
@@ -218,7 +218,13 @@ function exchange(props: Props, listed: TableEntry): Change {
     after: `${now.source} (${now.type})`,
     apply: [unmountScript(path), mountScript(path, now)],
     revert: [unmountScript(path), mountScript(path, listed)],
+    predicts: [predictTree(path)],
   };
+}
+
+/** Another file system's root, with whatever is in it. */
+function predictTree(path: string): FactPrediction {
+  return { fact: 'tree', path, by: `mount ${path}` };
 }
 
 function predictMounts(content: Uint8Array) {

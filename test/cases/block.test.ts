@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { block } from '../../src/resources/block.ts';
 import { Secret } from '../../src/shared/secret.ts';
-import { changesInOrder, changesOf, FakeFacts } from '../support/fake-facts.ts';
+import { changesInOrder, changesOf, planningFacts } from '../support/fake-facts.ts';
 
 const path = '/etc/hosts';
 type Props = Omit<Parameters<typeof block>[0], 'path' | 'name'>;
@@ -91,7 +91,7 @@ test('a secret block hides the whole file', async () => {
 });
 
 test('two blocks and their removal compose', async () => {
-  const facts = new FakeFacts({ files: { [path]: '1\n' } });
+  const facts = planningFacts({ files: { [path]: '1\n' } });
   const one = block({ path, name: 'x', content: 'a' });
   const two = block({ path, name: 'ünï $(id)', content: 'b' });
   await changesInOrder([one, two, block({ path, name: 'x', state: 'absent' })], facts);
@@ -108,7 +108,7 @@ test('property: added and removed again, the file is as before but for a newline
       text,
       fc.constantFrom('start' as const, 'end' as const),
       async (before, content, position) => {
-        const facts = new FakeFacts({ files: { [path]: before } });
+        const facts = planningFacts({ files: { [path]: before } });
         const declared = block({ path, name: 'x', content, position });
         const [, second] = await changesInOrder(
           [declared, declared, block({ path, name: 'x', state: 'absent' })],

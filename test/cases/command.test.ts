@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { KnownAfterApply, type RunFact } from '../../src/remote/facts/contract.ts';
 import { command } from '../../src/resources/command.ts';
 import { Secret } from '../../src/shared/secret.ts';
-import { changesInOrder, changesOf, FakeFacts, type FakeHost, triggeredBy } from '../support/fake-facts.ts';
+import { changesInOrder, changesOf, type FakeHost, planningFacts, triggeredBy } from '../support/fake-facts.ts';
 
 type Props = Omit<Parameters<typeof command>[0], 'argv'>;
 const argv = ['make', 'it so', '$(id)'];
@@ -60,7 +60,7 @@ test('triggered it runs once, also when it runs anyway', async () => {
 });
 
 test('what it may bring is known after it', async () => {
-  const facts = new FakeFacts();
+  const facts = planningFacts();
   await changesInOrder([command({ argv })], facts);
   await expect(changesOf(command({ argv, creates: '/srv/x' }), facts)).rejects.toThrow(KnownAfterApply);
 });

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { KnownAfterApply } from '../../src/remote/facts/contract.ts';
 import { line } from '../../src/resources/line.ts';
-import { changesInOrder, changesOf, FakeFacts, type FakeHost } from '../support/fake-facts.ts';
+import { changesInOrder, changesOf, type FakeHost, planningFacts } from '../support/fake-facts.ts';
 
 const path = '/etc/app.conf';
 type Props = Omit<Parameters<typeof line>[0], 'path'>;
@@ -89,7 +89,7 @@ test('several lines of one file compose', async () => {
     line({ path, line: 'b' }),
     line({ path, match: /a/, line: 'A' }),
   ];
-  const facts = new FakeFacts();
+  const facts = planningFacts();
   await changesInOrder(lines, facts);
   expect(Buffer.from((await facts.content(path)) ?? []).toString()).toBe('A\nb\n');
 });
@@ -131,7 +131,7 @@ test('property: applied once it is in sync, and other lines stay in order', asyn
     fc.asyncProperty(text, word, pattern, fc.boolean(), fc.boolean(), async (before, one, match, absent, unique) => {
       const base = { path, line: one, ...(match && { match }) };
       const declared = line(absent ? { ...base, state: 'absent' } : { ...base, unique: unique && match !== undefined });
-      const facts = new FakeFacts({ files: { [path]: before } });
+      const facts = planningFacts({ files: { [path]: before } });
       const [first, second] = await changesInOrder([declared, declared], facts);
       expect(second).toEqual([]);
       const after = Buffer.from((await facts.content(path)) ?? []).toString();

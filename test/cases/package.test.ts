@@ -5,7 +5,7 @@ import { file } from '../../src/resources/file.ts';
 import { packages } from '../../src/resources/package.ts';
 import { unit } from '../../src/resources/unit.ts';
 import { LabError } from '../../src/shared/errors.ts';
-import { changesInOrder, changesOf, FakeFacts } from '../support/fake-facts.ts';
+import { changesInOrder, changesOf, planningFacts } from '../support/fake-facts.ts';
 
 type Props = Parameters<typeof packages>[0];
 
@@ -87,7 +87,7 @@ test.each(['apk', 'dnf', 'pacman'] as const)('%s runs its own script', async (pa
 });
 
 test('what comes with an installation is known after it', async () => {
-  const facts = new FakeFacts();
+  const facts = planningFacts();
   await changesInOrder([packages({ name: 'nginx' })], facts);
   await expect(changesOf(unit({ name: 'nginx', state: 'running' }), facts)).rejects.toThrow(KnownAfterApply);
   await expect(changesOf(file({ path: '/etc/nginx/x.conf', content: '' }), facts)).rejects.toThrow(KnownAfterApply);

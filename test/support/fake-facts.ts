@@ -2,7 +2,6 @@ import { createHash } from 'node:crypto';
 import { dirname } from 'node:path';
 import {
   type FactOptions,
-  type FactPrediction,
   type Facts,
   type FileFact,
   type GroupFact,
@@ -14,6 +13,7 @@ import {
   type UserFact,
 } from '../../src/remote/facts/contract.ts';
 import type { Change, Resource, TriggerAction } from '../../src/resources/contract.ts';
+import { PlanningFacts } from '../../src/runner/plan/planning-facts.ts';
 
 /** A file on the imagined host. A string is a root-owned `0644` file with that content. */
 export type FakeFile = string | (Partial<FileFact> & { readonly content?: string | Uint8Array });
@@ -67,12 +67,6 @@ export class FakeFacts implements Facts {
       this.#groups.set(name, { name, gid: 2000, members: [], ...given });
     }
     for (const [key, value] of Object.entries(host.sysctls ?? {})) this.#sysctls.set(key, value);
-  }
-
-  /** Takes what changes predict as given, as the planner does for the resources that follow. */
-  predict(changes: readonly Change[]): this {
-    for (const prediction of changes.flatMap((change) => change.predicts ?? [])) this.#predictOne(prediction);
-    return this;
   }
 
   async system(): Promise<SystemFact> {
@@ -146,33 +140,6 @@ export class FakeFacts implements Facts {
       this.#files.set(parent, directoryFact(parent));
     }
   }
-
-  #predictOne(prediction: FactPrediction): void {
-    switch (prediction.fact) {
-      case 'file':
-        this.#files.set(prediction.value.path, prediction.value);
-        this.#contents.set(prediction.value.path, prediction.content ?? null);
-        break;
-      case 'package':
-        this.#packages.set(prediction.value.name, prediction.value);
-        break;
-      case 'unit':
-        this.#units.set(prediction.value.name, prediction.value);
-        break;
-      case 'user':
-        this.#users.set(prediction.name, prediction.value);
-        break;
-      case 'group':
-        this.#groups.set(prediction.name, prediction.value);
-        break;
-      case 'sysctl':
-        this.#sysctls.set(prediction.key, prediction.value);
-        break;
-      case 'unsettled':
-        this.#unsettledBy = prediction.by;
-        break;
-    }
-  }
 }
 
 /**
@@ -181,8 +148,11 @@ export class FakeFacts implements Facts {
  * @example
  * expect(await changesOf(file({ path: '/etc/motd', content: 'hi\n' }), { files: { '/etc/motd': 'hi\n' } })).toEqual([]);
  */
-export async function changesOf(resource: Resource, host: FakeHost | FakeFacts = {}): Promise<readonly Change[]> {
-  const facts = host instanceof FakeFacts ? host : new FakeFacts(host);
+export async function changesOf(
+  resource: Resource,
+  host: FakeHost | FakeFacts | PlanningFacts = {},
+): Promise<readonly Change[]> {
+  const facts = host instanceof FakeFacts || host instanceof PlanningFacts ? host : new FakeFacts(host);
   return resource.resourceType.diff(resource.props, await resource.resourceType.read(facts, resource.props));
 }
 
@@ -198,19 +168,28 @@ export async function triggeredBy(
   return resource.resourceType.triggered?.(action, resource.props, current, changes) ?? [];
 }
 
-/** What resources declared one after the other would change, each seeing what those before it predict. */
+/**
+ * What resources declared one after the other would change, each seeing what those before it predict.
+ *
+ * @param host with PlanningFacts the caller sees afterwards what is predicted
+ */
 export async function changesInOrder(
   resources: readonly Resource[],
-  host: FakeHost | FakeFacts = {},
+  host: FakeHost | PlanningFacts = {},
 ): Promise<readonly (readonly Change[])[]> {
-  const facts = host instanceof FakeFacts ? host : new FakeFacts(host);
+  const facts = host instanceof PlanningFacts ? host : planningFacts(host);
   const all: (readonly Change[])[] = [];
-  for (const resource of resources) {
-    const changes = await changesOf(resource, facts);
-    facts.predict(changes);
+  for (const { resourceType, props } of resources) {
+    const changes = resourceType.diff(props, await resourceType.read(facts, props));
+    for (const prediction of changes.flatMap((change) => change.predicts ?? [])) facts.predict(prediction);
     all.push(changes);
   }
   return all;
+}
+
+/** Facts of an imagined host, as the planner sees them. */
+export function planningFacts(host: FakeHost = {}): PlanningFacts {
+  return new PlanningFacts(new FakeFacts(host));
 }
 
 const debian: SystemFact = {

@@ -124,6 +124,8 @@ export interface FactOptions {
 /** What a planned change makes of a fact, for the resources after it. */
 export type FactPrediction =
   | { readonly fact: 'file'; readonly value: FileFact; readonly content?: Uint8Array | null | undefined }
+  /** The path and all below it is from here on what this change brings, in whatever form (an unpacked archive). */
+  | { readonly fact: 'tree'; readonly path: string; readonly by: string }
   | { readonly fact: 'package'; readonly value: PackageFact }
   | { readonly fact: 'unit'; readonly value: UnitFact }
   | { readonly fact: 'user'; readonly name: string; readonly value: UserFact | null }

@@ -11,6 +11,8 @@ import {
   type UnitFact,
   type UserFact,
 } from '../../remote/facts/contract.ts';
+import { PredictedAccounts } from './predicted-accounts.ts';
+import { PredictedPaths } from './predicted-paths.ts';
 
 /**
  * The facts of a host as the changes planned so far will leave it: predictions first, then what was read. What is absent
@@ -18,11 +20,14 @@ import {
  */
 export class PlanningFacts implements Facts {
   readonly #read: Facts;
+  readonly #paths = new PredictedPaths();
+  readonly #accounts: PredictedAccounts;
   readonly #predicted = new Map<string, unknown>();
   #unsettledBy: string | undefined;
 
   constructor(read: Facts) {
     this.#read = read;
+    this.#accounts = new PredictedAccounts(read);
   }
 
   predict(prediction: FactPrediction): void {
@@ -31,17 +36,20 @@ export class PlanningFacts implements Facts {
         this.#unsettledBy ??= prediction.by;
         break;
       case 'file':
-        this.#predicted.set(`file ${prediction.value.path}`, prediction.value);
-        if (prediction.content !== undefined)
-          this.#predicted.set(`content ${prediction.value.path}`, prediction.content);
+        this.#paths.predict(prediction.value, prediction.content);
+        break;
+      case 'tree':
+        this.#paths.predictTree(prediction.path, prediction.by);
         break;
       case 'package':
       case 'unit':
         this.#predicted.set(`${prediction.fact} ${prediction.value.name}`, prediction.value);
         break;
       case 'user':
+        this.#accounts.predictUser(prediction.name, prediction.value);
+        break;
       case 'group':
-        this.#predicted.set(`${prediction.fact} ${prediction.name}`, prediction.value);
+        this.#accounts.predictGroup(prediction.name, prediction.value);
         break;
       case 'sysctl':
         this.#predicted.set(`sysctl ${prediction.key}`, prediction.value);
@@ -53,12 +61,13 @@ export class PlanningFacts implements Facts {
     return this.#read.system();
   }
   async file(path: string, options?: FactOptions): Promise<FileFact> {
-    const fact = await this.#of('file', path, () => this.#read.file(path));
+    const fact = await this.#accounts.ownersOf(this.#paths.file(path) ?? (await this.#read.file(path)));
     if (fact.kind === 'absent') this.#mayCome(options, path);
     return fact;
   }
   async content(path: string, options?: FactOptions): Promise<Uint8Array | null> {
-    const content = await this.#of('content', path, () => this.#read.content(path));
+    const predicted = this.#paths.content(path);
+    const content = predicted === undefined ? await this.#read.content(path) : predicted;
     if (content === null) this.#mayCome(options, path);
     return content;
   }
@@ -71,12 +80,12 @@ export class PlanningFacts implements Facts {
     return fact;
   }
   async user(name: string, options?: FactOptions): Promise<UserFact | null> {
-    const fact = await this.#of('user', name, () => this.#read.user(name));
+    const fact = await this.#accounts.user(name);
     if (fact === null) this.#mayCome(options, `the user ${name}`);
     return fact;
   }
   async group(name: string, options?: FactOptions): Promise<GroupFact | null> {
-    const fact = await this.#of('group', name, () => this.#read.group(name));
+    const fact = await this.#accounts.group(name);
     if (fact === null) this.#mayCome(options, `the group ${name}`);
     return fact;
   }
