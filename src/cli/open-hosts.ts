@@ -8,8 +8,7 @@ import { loadModule } from '../playbook/load-module.ts';
 import { Session } from '../remote/session.ts';
 import { resolveSecret, useSecrets } from '../secrets/secret.ts';
 import { asLabError, LabError } from '../shared/errors.ts';
-import { connect } from '../transport/index.ts';
-import { hostKeysOf } from './host-keys.ts';
+import { reachHosts } from './endpoints.ts';
 import type { ConnectOptions } from './run-options.ts';
 import { withPasswords } from './run-playbook.ts';
 
@@ -39,14 +38,15 @@ export async function onHosts<Value>(
       found: patterns.join(',') || 'an empty pattern',
     });
   const hosts = await withPasswords(selected, options);
-  const hostKeys = await hostKeysOf(inventory, file, { accept: options.acceptNewHostKeys === true });
+  const reach = await reachHosts(inventory, file, { accept: options.acceptNewHostKeys === true });
   const limit = pLimit(options.forks);
   return Promise.all(
     hosts.map((host) =>
       limit(async () => {
         try {
-          await using connection = await connect(host.name, host.connection, { hostKeys, hosts: inventory.hosts });
-          await using session = await Session.open(connection, host.connection);
+          const reached = await reach(host, 'any');
+          await using connection = reached.connection;
+          await using session = await Session.open(connection, reached.settings);
           return { host, value: await work(session, host) };
         } catch (thrown) {
           return { host, error: asLabError(thrown).with({ host: host.name }) };
