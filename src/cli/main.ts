@@ -13,7 +13,8 @@ export async function main(argv: readonly string[]): Promise<void> {
     .enablePositionalOptions()
     .showHelpAfterError('(lab --help shows the commands)')
     .addHelpText('after', '\nExample:\n  lab run site.ts --check --diff');
-  process.once('unhandledRejection', (thrown) => void stopOnRejection(thrown, argv.includes('--debug')));
+  for (const event of ['unhandledRejection', 'uncaughtException'] as const)
+    process.once(event, (thrown: unknown) => void stopOnUncaught(thrown, argv.includes('--debug')));
   const wanted = argv.find((word) => Object.hasOwn(commands, word));
   const load = wanted === undefined ? Object.values(commands) : [commands[wanted]];
   // `lab inventory | head`: the reader has seen enough.
@@ -29,8 +30,8 @@ export async function main(argv: readonly string[]): Promise<void> {
   }
 }
 
-/** A promise that nobody awaited: whoever started it does not know, so nothing that builds on it may go on. */
-async function stopOnRejection(thrown: unknown, debug: boolean): Promise<never> {
+/** From a promise that nobody awaited, or a timer: who started it does not know, so nothing that builds on it may go on. */
+async function stopOnUncaught(thrown: unknown, debug: boolean): Promise<never> {
   await report(thrown, debug);
   process.exit();
 }

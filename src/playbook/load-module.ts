@@ -1,6 +1,7 @@
 import { LabError } from '../shared/errors.ts';
 import { userImporter } from './importer.ts';
 import { asUserModuleError } from './module-error.ts';
+import { refusingExit } from './refuse-exit.ts';
 
 type Exports = Readonly<Record<string, unknown>>;
 
@@ -28,7 +29,7 @@ export function loadModule(file: string): Promise<Exports> {
 async function importModule(file: string): Promise<Exports> {
   const { never, stop } = whenNothingIsLeftToDo(file);
   try {
-    return await Promise.race([userImporter().import<Exports>(file), never]);
+    return await refusingExit(() => Promise.race([userImporter().import<Exports>(file), never]));
   } catch (thrown) {
     throw asUserModuleError(thrown, file);
   } finally {

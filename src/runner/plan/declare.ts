@@ -2,6 +2,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { isPlainObject } from '../../model/layers.ts';
 import type { Host } from '../../model/types.ts';
 import type { Play, Playbook, RoleUse } from '../../playbook/contract.ts';
+import { refusingExit } from '../../playbook/refuse-exit.ts';
 import { KnownAfterApply, type SystemFact } from '../../remote/facts/contract.ts';
 import type { Resource, ResourceTree } from '../../resources/contract.ts';
 import { LabError } from '../../shared/errors.ts';
@@ -64,7 +65,7 @@ export async function declareHost(
 /** Calls a function of the user's; what it throws is told with its own file and line, except what `system` threw to us. */
 async function inUserCode<Value>(call: () => Value | Promise<Value>, asked: WeakSet<object>): Promise<Value> {
   try {
-    return await call();
+    return await refusingExit(call);
   } catch (thrown) {
     if (thrown instanceof KnownAfterApply || (thrown instanceof Error && asked.has(thrown))) throw thrown;
     const { asUserCodeError } = await import('../../playbook/module-error.ts');

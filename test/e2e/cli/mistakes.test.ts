@@ -57,6 +57,21 @@ describe('a playbook in TypeScript', () => {
     expect(error).toMatch(/playbooks\/site\.ts:12:\d+/);
   });
 
+  it.each([
+    ['while it is loaded', `${playbook(good)}\nprocess.exit(0);\n`, 18],
+    ['while it declares resources', playbook('process.exit(0),'), 12],
+    [
+      'and does not wait for what does',
+      `${playbook(good)}\nsetTimeout(() => process.exit(0), 1);\nawait new Promise((resolve) => setTimeout(resolve, 500));\n`,
+      18,
+    ],
+  ])('that ends the process %s: no success with nothing done', async (_, text, line) => {
+    const error = await fails(text, '--no-type-check');
+    expect(error).toMatch(/^PLAYBOOK_LOAD: .*process\.exit\(0\)/);
+    expect(error).toMatch(new RegExp(`playbooks/site\\.ts:${line}:\\d+`));
+    expect(error.match(/PLAYBOOK_LOAD/g)).toHaveLength(1);
+  });
+
   it('that is no TypeScript', async () => {
     const error = await fails('export default {', '--no-type-check');
     expect(error).toMatch(/^PLAYBOOK_LOAD: /);

@@ -201,6 +201,19 @@ describe('mistakes are told in the user’s own file', () => {
     expect(found.place[0]).toBe('a.ts');
   });
 
+  test.each([
+    ['at its top level', 'process.exit(0);\n', 'a.ts'],
+    ['and catches what that throws', 'try {\n  process.exit(0);\n} catch {}\nexport default 1;\n', 'a.ts'],
+    ['in what it imports', "import './b.ts';\n", 'b.ts'],
+    ['after an await', 'await new Promise((resolve) => setTimeout(resolve, 1));\nprocess.exit();\n', 'a.ts'],
+  ])('a module that ends the process %s', async (_, source, file) => {
+    const found = await at({ 'a.ts': source, 'b.ts': '\nprocess.exit(0);\n' });
+    expect(found).toMatchObject({ code: 'PLAYBOOK_LOAD', hint: expect.stringContaining('throw') });
+    expect(found.error.message).toMatch(/process\.exit\(0?\)/);
+    expect(found.place[0]).toBe(file);
+    expect(found.frame).toMatch(/^> .*process\.exit/m);
+  });
+
   test('a throw after an await in a function', async () => {
     const source = `${above}async function ask(): Promise<never> {\n  await new Promise((resolve) => setTimeout(resolve, 1));\n  throw new Error('after');\n}\nawait ask();\n`;
     expect((await at({ 'a.ts': source })).place.slice(0, 2)).toEqual(['a.ts', 14]);
