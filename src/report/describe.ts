@@ -118,6 +118,8 @@ export function sentenceOf(state: RunState): string {
   } else if (having('ok') > 0) {
     parts.push(`${count(having('ok'), 'host')} as declared, 0 changed`);
   }
+  const known = [...state.hosts.values()].reduce((sum, host) => sum + (host.result?.counts.knownAfterApply ?? 0), 0);
+  if (known > 0) parts.push(`${count(known, 'resource')} known after apply`);
   for (const status of ['failed', 'unreachable', 'interrupted', 'skipped'] as const) {
     if (having(status) > 0) parts.push(`${count(having(status), 'host')} ${statusWords[status]}`);
   }

@@ -52,7 +52,18 @@ describe('plain', () => {
     expect(lines.some((line) => line.startsWith('vps | changed'))).toBe(false);
     expect(lines).toContain('node1 | known after apply | unit:chrony.service | package:chrony brings it');
     expect(lines).toContain('vps | diff | -Welcome␍');
-    expect(lines.at(-1)).toContain('9 changes would be made on 3 hosts');
+    expect(lines.at(-1)).toContain('9 changes would be made on 3 hosts, 2 resources known after apply');
+  });
+
+  it('says in a check what is known after apply when nothing else would change', async () => {
+    const events = (recordings.check?.() ?? []).map((event): RunEvent => {
+      if (event.event === 'host-finished') return { ...event, counts: { ...event.counts, changed: 0 } };
+      if (event.event !== 'run-finished') return event;
+      const hosts = Object.entries(event.hosts).map(([name, host]) => [name, { ...host, changed: 0 }]);
+      return { ...event, hosts: Object.fromEntries(hosts) };
+    });
+    const lines = await playEvents(events, plain);
+    expect(lines.at(-1)).toMatch(/^1 host as declared, 0 changed, 2 resources known after apply,/);
   });
 
   it('is what a pretty run becomes without a terminal or without a width', async () => {
