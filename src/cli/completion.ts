@@ -21,6 +21,24 @@ Examples:
     )
     .action(async (shell: string, { command }: { command: string }) => {
       const { script } = await import('@bomb.sh/tab');
-      script(shell, command, command);
+      process.stdout.write(repeatable(printedBy(() => script(shell, command, command))));
     });
+}
+
+/** The library prints and gives nothing back. */
+function printedBy(print: () => void): string {
+  const { log } = console;
+  const lines: string[] = [];
+  console.log = (line: string) => void lines.push(line);
+  try {
+    print();
+  } finally {
+    console.log = log;
+  }
+  return `${lines.join('\n')}\n`;
+}
+
+/** bash refuses to set a readonly variable again, even to the same value: when a start file is sourced a second time. */
+function repeatable(script: string): string {
+  return script.replaceAll(/^readonly (\w+)=/gm, (_, name: string) => `[[ -n \${${name}-} ]] || readonly ${name}=`);
 }
