@@ -3,13 +3,13 @@ import { z } from 'zod';
 import type { Facts, FileFact } from '../../remote/facts/contract.ts';
 import { KnownAfterApply } from '../../remote/facts/contract.ts';
 import { LabError } from '../../shared/errors.ts';
-import { Secret } from '../../shared/secret.ts';
 import type { Change } from '../contract.ts';
-import { hidden, shownContent, textOf } from './content.ts';
+import { hidden, shownContent } from './content.ts';
 import { type OwnerIds, ownersOf, readOwnerIds, requireOwners } from './ownership.ts';
 import { withRisk } from './risk.ts';
 import { fileMode, ownership, pathBelowRoot, risk, validateCommand } from './schemas.ts';
 import { readParent, refuseKind, requireParent } from './surroundings.ts';
+import { writeChange } from './written-file.ts';
 
 /** Props that every resource has which edits a part of a file. */
 export const editedFileProps = {
@@ -74,36 +74,11 @@ export function diffEditedFile(file: EditedFile, current: CurrentText, bytes: Ui
   }
   const { owner, group } = fact.kind === 'absent' ? file : ownersOf(fact);
   const mode = fact.kind === 'absent' ? file.mode : fact.mode;
-  const sha256 = createHash('sha256').update(bytes).digest('hex');
-  const change: Change = {
-    attribute: 'content',
+  const wanted = { sha256: createHash('sha256').update(bytes).digest('hex'), size: bytes.length };
+  const change = writeChange({ ...file, content: bytes, mode, owner, group }, wanted, current.owners, {
     before: fact.kind === 'absent' ? null : file.sensitive ? hidden : shownContent(current.bytes, digest(fact)),
-    after: file.sensitive ? hidden : shownContent(bytes, { sha256, size: bytes.length }),
-    apply: [
-      {
-        do: 'write',
-        path: file.path,
-        content:
-          file.sensitive && textOf(bytes) !== null ? new Secret(Buffer.from(bytes).toString(), file.path) : bytes,
-        mode,
-        owner,
-        group,
-        ...(file.validate && { validate: file.validate }),
-      },
-    ],
-    revert: [{ do: 'restore', path: file.path }],
-    predicts: [
-      {
-        fact: 'file',
-        value: {
-          ...fact,
-          ...{ kind: 'file', mode, owner, group, uid: current.owners.uid ?? -1, gid: current.owners.gid ?? -1 },
-          ...{ size: bytes.length, links: 1, sha256 },
-        },
-        content: bytes,
-      },
-    ],
-  };
+    after: file.sensitive ? hidden : shownContent(bytes, wanted),
+  });
   return withRisk([change], file.path, file.risk);
 }
 

@@ -1,21 +1,16 @@
 import type { Facts, FileFact } from '../../remote/facts/contract.ts';
 import { Secret } from '../../shared/secret.ts';
-import type { Change, Content, Shown } from '../contract.ts';
-import { bytesToShow, type Digest, diffLimit, digestOf, hidden, inMemory, shownContent } from './content.ts';
-import { attributeChanges, type OwnerIds, type Ownership, readOwnerIds, requireOwners } from './ownership.ts';
+import type { Change, Shown } from '../contract.ts';
+import { bytesToShow, type Digest, diffLimit, digestOf, hidden, shownContent } from './content.ts';
+import { attributeChanges, type OwnerIds, readOwnerIds, requireOwners } from './ownership.ts';
 import { withRisk } from './risk.ts';
 import { readParent, refuseKind, requireParent } from './surroundings.ts';
+import { type WrittenFile, writeChange, writtenFact } from './written-file.ts';
 
 /** A regular file of which everything is declared. */
-export interface ManagedFile extends Ownership {
-  readonly path: string;
-  readonly content: Content;
-  readonly mode: string;
-  readonly validate?: readonly string[] | undefined;
+export interface ManagedFile extends WrittenFile {
   /** Default `refuse`. */
   readonly onSymlink?: 'refuse' | 'replace' | undefined;
-  /** Never show the content. */
-  readonly sensitive?: boolean | undefined;
   /** Default: from the path. */
   readonly risk?: Change['risk'];
 }
@@ -72,31 +67,11 @@ export function diffManagedFile(file: ManagedFile, current: CurrentFile): Change
   requireOwners(file.path, file, owners);
   const attributes = fact.kind === 'file' ? attributeChanges(file.path, file, fact) : [];
   const inSync = fact.kind === 'file' && fact.sha256 === wanted.sha256;
-  const predicted = {
-    fact: 'file' as const,
-    value: predictedFile(file, wanted, owners, inSync ? fact : null),
-    ...(inSync ? {} : { content: inMemory(file.content) }),
-  };
-  if (inSync) return withRisk(predictAtEnd(attributes, predicted), file.path, file.risk);
-  const write: Change = {
-    attribute: 'content',
-    before: current.before,
-    after: current.after,
-    apply: [
-      {
-        do: 'write',
-        path: file.path,
-        content:
-          file.sensitive && typeof file.content === 'string' ? new Secret(file.content, file.path) : file.content,
-        mode: file.mode,
-        owner: file.owner,
-        group: file.group,
-        ...(file.validate && { validate: file.validate }),
-      },
-    ],
-    revert: [{ do: 'restore', path: file.path }],
-    predicts: [predicted],
-  };
+  if (inSync) {
+    const value = { ...writtenFact(file, wanted, owners), modified: fact.modified, links: fact.links };
+    return withRisk(predictAtEnd(attributes, { fact: 'file', value }), file.path, file.risk);
+  }
+  const write = writeChange(file, wanted, owners, current);
   // The new file is written with its mode and owner: that they change is only told.
   const told = attributes.map((change) => ({ ...change, apply: [], revert: [] }));
   return withRisk([write, ...told], file.path, file.risk);
@@ -112,22 +87,4 @@ function predictAtEnd(changes: readonly Change[], prediction: NonNullable<Change
   return changes.map((change, index) =>
     index === changes.length - 1 ? { ...change, predicts: [prediction] } : change,
   );
-}
-
-function predictedFile(file: ManagedFile, wanted: Digest, owners: OwnerIds, kept: FileFact | null): FileFact {
-  return {
-    path: file.path,
-    kind: 'file',
-    mode: file.mode,
-    owner: file.owner,
-    group: file.group,
-    uid: owners.uid ?? -1,
-    gid: owners.gid ?? -1,
-    size: wanted.size,
-    // When it will be written is not known; nothing may depend on it.
-    modified: kept?.modified ?? 0,
-    links: kept?.links ?? 1,
-    sha256: wanted.sha256,
-    target: null,
-  };
 }
