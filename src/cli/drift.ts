@@ -12,7 +12,7 @@ import { RunState } from '../report/run-state.ts';
 import { painter } from '../report/style.ts';
 import { terminalOf } from '../report/terminal.ts';
 import { visible } from '../report/visible.ts';
-import { describeFailure } from '../runner/run-host.ts';
+import { describeFailure } from '../runner/describe-failure.ts';
 import { openedSecrets } from '../secrets/secret.ts';
 import { asLabError, formatError, LabError } from '../shared/errors.ts';
 import { Redactor } from '../shared/secret.ts';

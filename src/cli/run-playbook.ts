@@ -11,8 +11,7 @@ import { findProject } from '../secrets/paths.ts';
 import { openedSecrets, useSecrets } from '../secrets/secret.ts';
 import { LabError } from '../shared/errors.ts';
 import { Secret } from '../shared/secret.ts';
-import { connect } from '../transport/index.ts';
-import { hostKeysOf } from './host-keys.ts';
+import { reachHosts } from './endpoints.ts';
 import { identityOptions } from './identity-options.ts';
 import { lastFailed, rememberFailed } from './last-failed.ts';
 import type { ConnectOptions, LoadOptions, SelectOptions, ShowOptions } from './run-options.ts';
@@ -43,7 +42,7 @@ export async function runPlaybook(name: string, options: PlaybookOptions): Promi
     });
   }
   const renderer = options.renderer ?? rendererFor(options);
-  const keys = await hostKeysOf(inventory, file, {
+  const reach = await reachHosts(inventory, file, {
     accept: options.acceptNewHostKeys === true,
     suspend: () => renderer.suspend(),
   });
@@ -54,8 +53,7 @@ export async function runPlaybook(name: string, options: PlaybookOptions): Promi
       playbook,
       hosts,
       playsOf,
-      connect: ({ name: host, connection }) =>
-        connect(host, connection, { hostKeys: keys, hosts: inventory.hosts, signal: stop.signal }),
+      connect: (host, which) => reach(host, which, stop.signal),
       secrets: openedSecrets(),
       onEvent: (event) => {
         renderer.handle(event);

@@ -66,5 +66,12 @@ export interface Playbook {
   readonly name: string;
   readonly inventory: Inventory;
   readonly plays: readonly Play[];
+  /**
+   * What a host does with the rest of its plan when the controller is gone: `finish` it (default), `stop` after the step
+   * under way, or `revert` what the run has changed.
+   */
+  readonly onDisconnect?: 'finish' | 'stop' | 'revert' | undefined;
+  /** How many runs a host's journal keeps; default 50. */
+  readonly keepRuns?: number | undefined;
   readonly at: SourceLocation | undefined;
 }

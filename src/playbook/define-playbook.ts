@@ -18,6 +18,13 @@ export interface PlaybookInput<I extends Inventory = Inventory> {
   readonly inventory: I;
   /** In the order in which they run on a host. */
   readonly plays: readonly PlayInput<NoInfer<I>>[];
+  /**
+   * What a host does with the rest of its plan when the controller is gone (a lost connection, a closed laptop): `finish` it
+   * (default), `stop` after the step under way, or `revert` what the run has changed.
+   */
+  readonly onDisconnect?: Playbook['onDisconnect'];
+  /** How many runs a host's journal keeps; default 50. */
+  readonly keepRuns?: number;
 }
 
 export interface PlayInput<I extends Inventory = Inventory> {
@@ -58,9 +65,14 @@ export function definePlaybook<I extends Inventory>(input: PlaybookInput<I>): Pl
   const checker = new Checker(at);
   const inventory = checker.inventory(input);
   const plays = checker.list(input?.plays, 'plays').map((play, index) => checkPlay(checker, play, index, inventory));
+  const reactions = ['finish', 'stop', 'revert'];
+  if (input?.onDisconnect !== undefined && !reactions.includes(input.onDisconnect))
+    checker.wrong('onDisconnect is one of three', ['onDisconnect'], reactions.join(', '), input.onDisconnect);
+  checker.count(input?.keepRuns, ['keepRuns'], 1, 'runs');
   checker.finish();
   const name = input.name ?? basename(at?.file ?? 'playbook').replace(/\.[cm]?[jt]s$/, '');
-  const playbook: Playbook = { kind: 'playbook', name, inventory: input.inventory, plays, at };
+  const { onDisconnect, keepRuns } = input;
+  const playbook: Playbook = { kind: 'playbook', name, inventory: input.inventory, plays, onDisconnect, keepRuns, at };
   definedPlaybooks.add(playbook);
   return playbook;
 }
@@ -169,9 +181,9 @@ class Checker {
     }
   }
 
-  count(value: unknown, path: readonly (string | number)[], least: number): void {
+  count(value: unknown, path: readonly (string | number)[], least: number, what = 'hosts'): void {
     if (value === undefined || (Number.isInteger(value) && (value as number) >= least)) return;
-    this.wrong(`${path.at(-1)} is a count of hosts`, path, `a whole number from ${least}`, value);
+    this.wrong(`${path.at(-1)} is a count of ${what}`, path, `a whole number from ${least}`, value);
   }
 
   finish(): void {

@@ -1,25 +1,24 @@
 # Sent before the first change of a run: the lock, the upload of a stage, its start. POSIX sh. Runs in the shell of the
 # connection; the stage itself runs detached from it (apply.sh), so that a lost connection never stops it half-way.
 
-lab_alive() { [ -n "$1" ] && kill -0 "$1" 2>/dev/null; }
-
-# lab_lock RUN WHO LAST : takes the host's lock, or says who holds it. Sets LAB_READY when the run may go on. LAST is the
-# run that changed the host last when it was read: if another came between, the plan is out of date.
+# lab_lock RUN WHO LAST META : takes the host's lock, or says who holds it. Sets LAB_READY when the run may go on. LAST is
+# the run that changed the host last when it was read: if another came between, the plan is out of date. META is what the
+# history tells of the run.
 lab_lock() {
   LAB_READY=
   LAB_RUN=$1
+  LAB_PID_FILE=$LAB_STATE/runs/$1/pid
   umask 077
   lab_b lock
   if ! mkdir -p "$LAB_STATE/runs/$1" "$LAB_STATE/pending" || ! chmod 0700 "$LAB_STATE"; then
     lab_e lock 2
     return 0
   fi
-  lab_line_of "$LAB_STATE/last-run" 2>/dev/null >"$LAB_STATE/runs/$1/before" || :
-  printf 'run=%s\nwho=%s\npid=%s\nboot=%s\nsince=%s\n' "$1" "$2" "$$" "$(lab_boot_id)" "$(date -u +%Y-%m-%dT%H:%M:%SZ)" >"$LAB_STATE/runs/$1/owner" || {
+  if ! lab_own "$2" || ! printf '%s\n' "$4" >"$LAB_STATE/runs/$1/meta"; then
+    lab_forget_run
     lab_e lock 2
     return 0
-  }
-  lab_beat
+  fi
   if ! ln "$LAB_STATE/runs/$1/owner" "$LAB_STATE/lock" 2>/dev/null && ! lab_break_stale_lock; then
     cat "$LAB_STATE/lock.breaking" "$LAB_STATE/lock" 2>/dev/null
     lab_forget_run
@@ -36,32 +35,20 @@ lab_lock() {
   lab_e lock 0
 }
 
-# The controller's shell can outlive the connection by hours, where the network went without a word: the controller is there
-# as long as its words come.
-lab_beat() { : >"$LAB_STATE/runs/$LAB_RUN/heartbeat"; }
-lab_beats() { [ ! -e "$LAB_STATE/runs/$1/heartbeat" ] || [ -n "$(find "$LAB_STATE/runs/$1/heartbeat" -mmin -1 2>/dev/null)" ]; }
+# lab_own WHO : writes down whose run it is, and that this shell is its controller.
+lab_own() {
+  printf 'run=%s\nwho=%s\npid=%s\nboot=%s\nsince=%s\n' "$LAB_RUN" "$1" "$$" "$(lab_boot_id)" "$(date -u +%Y-%m-%dT%H:%M:%SZ)" >"$LAB_STATE/runs/$LAB_RUN/owner" &&
+    lab_sign "$LAB_STATE/runs/$LAB_RUN/controller" && lab_beat
+}
+
+# lab_beat [SEEN] : the controller is there, and has seen that many actions end.
+lab_beat() { printf '%s\n' "${1-0}" >"$LAB_STATE/runs/$LAB_RUN/heartbeat"; }
 
 # Takes back what a refused lock made; the journal of the same run before a reboot stays.
 lab_forget_run() {
-  rm -f "$LAB_STATE/runs/$LAB_RUN/owner" "$LAB_STATE/runs/$LAB_RUN/before" "$LAB_STATE/runs/$LAB_RUN/heartbeat"
+  [ ! -e "$LAB_STATE/runs/$LAB_RUN/stage-1" ] || return 0
+  for lab_name in owner meta controller heartbeat; do rm -f "$LAB_STATE/runs/$LAB_RUN/$lab_name"; done
   rmdir "$LAB_STATE/runs/$LAB_RUN" 2>/dev/null || :
-}
-
-# lab_held FILE : whether the shell or the stage that took this lock lives, on this boot of the host.
-lab_held() {
-  lab_held_run=
-  lab_held_pid=
-  lab_held_boot=
-  while IFS= read -r lab_line; do
-    case $lab_line in
-      run=*) lab_held_run=${lab_line#run=} ;;
-      pid=*) lab_held_pid=${lab_line#pid=} ;;
-      boot=*) lab_held_boot=${lab_line#boot=} ;;
-    esac
-  done 2>/dev/null <"$1"
-  [ "$lab_held_boot" = "$(lab_boot_id)" ] || return 1
-  lab_alive "$(lab_line_of "$LAB_STATE/runs/$lab_held_run/pid" 2>/dev/null)" && return 0
-  lab_alive "$lab_held_pid" && lab_beats "$lab_held_run"
 }
 
 # Takes the lock from a run that is no more. One at a time judges and breaks it, under a lock of its own: otherwise a
@@ -105,22 +92,88 @@ lab_put() {
   fi
 }
 
-# Starts the uploaded program in a session of its own.
+# lab_keep NAME : base64 from stdin becomes a file of the state folder, at once.
+lab_keep() {
+  if [ -n "$LAB_READY" ]; then
+    mkdir -p "$LAB_STATE/${1%/*}" && base64 -d >"$LAB_STATE/$1.new" && mv -f "$LAB_STATE/$1.new" "$LAB_STATE/$1"
+  else
+    cat >/dev/null
+  fi
+}
+
+# lab_start [ON_DISCONNECT] [GUARD] : starts the uploaded program in a session of its own.
 lab_start() {
-  LAB_PID=
   if [ -z "$LAB_READY" ]; then
     printf '\n%s end refused\n' "$LAB_N"
     return 0
   fi
-  : >"$LAB_DIR/log"
-  printf '%s\n' "$LAB_N" "$LAB_STATE" "$LAB_RUN" "$$" >"$LAB_DIR/settings"
-  setsid sh "$LAB_DIR/program" apply "$LAB_DIR" >>"$LAB_DIR/log" 2>&1 </dev/null &
-  LAB_PID=$!
+  printf '%s\n' "$LAB_N" "$LAB_STATE" "$LAB_RUN" "${1-finish}" "${2-0}" >"$LAB_DIR/settings"
+  lab_launch
 }
 
-# Streams the stage's log from here on.
+# The number of its process is known before anybody asks for it: the program signs as well, with the same.
+lab_launch() {
+  rm -f "$LAB_DIR/stop"
+  : >>"$LAB_DIR/log"
+  setsid sh "$LAB_DIR/program" apply "$LAB_DIR" >>"$LAB_DIR/log" 2>&1 </dev/null &
+  printf '%s %s\n' "$!" "$(lab_birth $!)" >"$LAB_PID_FILE"
+}
+
+# lab_attach RUN STAGE WHO : a run that is under way, or has ended meanwhile, gets a new controller: this shell. Tells the
+# mark of its log, and what became of it.
+lab_attach() {
+  LAB_RUN=$1
+  LAB_PID_FILE=$LAB_STATE/runs/$1/pid
+  LAB_DIR=$LAB_STATE/runs/$1/stage-$2
+  LAB_READY=
+  umask 077
+  lab_b attach
+  if [ -r "$LAB_DIR/settings" ]; then
+    lab_fact mark "$(lab_line_of "$LAB_DIR/settings")"
+    lab_fact seen "$(lab_line_of "$LAB_STATE/runs/$1/heartbeat")"
+    if [ -e "$LAB_STATE/runs/$1/state" ]; then
+      lab_fact state "$(lab_line_of "$LAB_STATE/runs/$1/state")"
+    elif [ "$(lab_run_of_lock)" = "$1" ] && lab_own "$3"; then
+      LAB_READY=1
+    fi
+    if lab_runs "$LAB_PID_FILE"; then lab_fact running yes; fi
+  fi
+  lab_e attach 0
+}
+
+# Takes the lock again for a run that was cut short, and goes on with its stage.
+lab_go_on() {
+  lab_b go-on
+  mv -f "$LAB_DIR/log" "$LAB_DIR/log.before" 2>/dev/null || :
+  if ln "$LAB_STATE/runs/$LAB_RUN/owner" "$LAB_STATE/lock" 2>/dev/null || lab_break_stale_lock; then
+    lab_own "$1"
+    rm -f "$LAB_STATE/runs/$LAB_RUN/state"
+    LAB_READY=1
+    lab_launch
+    lab_e go-on 0
+  else
+    cat "$LAB_STATE/lock" 2>/dev/null
+    lab_e go-on 1
+  fi
+}
+
+# lab_confirm RUN STAGE : a fresh connection found its way in, so the stage stays. 1 when it was taken back before.
+lab_confirm() {
+  lab_b confirm
+  lab_decided=$LAB_STATE/runs/$1/stage-$2/guard.decided
+  if mkdir "$lab_decided" 2>/dev/null; then
+    printf 'confirmed\n' >"$lab_decided/word"
+    lab_e confirm 0
+  else
+    lab_line_of "$lab_decided/word"
+    [ "$(lab_line_of "$lab_decided/word")" = confirmed ]
+    lab_e confirm $?
+  fi
+}
+
+# Streams the stage's log from its beginning.
 lab_follow() {
-  [ -n "$LAB_PID" ] || return 0
+  [ -r "$LAB_DIR/log" ] || return 0
   # Where tail cannot be told of changes (overlayfs), it looks once a second unless asked to look more often.
   lab_interval=0.05
   tail -s "$lab_interval" -n 0 /dev/null >/dev/null 2>&1 || lab_interval=1
@@ -134,12 +187,12 @@ lab_follow() {
 
 lab_stop_tail() { [ -z "$LAB_TAIL" ] || kill "$LAB_TAIL" 2>/dev/null; }
 
-# Says whether the stage still runs: its log may have nowhere to go (a full disk), then no mark would ever come. `jobs`
-# makes the shell take note of a child that has ended; before that, kill finds it alive.
+# lab_check SEEN : says whether the stage still runs: its log may have nowhere to go (a full disk), then no mark would ever
+# come. `jobs` makes the shell take note of a child that has ended; before that, kill finds it alive.
 lab_check() {
-  lab_beat
+  lab_beat "$1"
   jobs >/dev/null 2>&1
-  lab_alive "$LAB_PID" || printf '\n%s gone %s\n' "$LAB_N" "${LAB_DIR##*/}"
+  lab_runs "$LAB_PID_FILE" || printf '\n%s gone %s\n' "$LAB_N" "${LAB_DIR##*/}"
 }
 
 lab_stop_following() {
@@ -149,9 +202,44 @@ lab_stop_following() {
   rm -f "$LAB_DIR"/blobs/a*
 }
 
-# lab_release STATE : ends the run on this host.
+# lab_release STATE KEEP : ends the run on this host, and forgets runs beyond the last KEEP.
 lab_release() {
   [ -n "$LAB_READY" ] || return 0
-  printf '%s\n' "$1" >"$LAB_STATE/runs/$LAB_RUN/state"
+  printf '%s %s\n' "$1" "$(date -u +%Y-%m-%dT%H:%M:%SZ)" >"$LAB_STATE/runs/$LAB_RUN/state"
+  lab_prune "$2"
   rm -f "$LAB_STATE/lock"
+}
+
+# lab_recover RUN : puts in order what a run that was cut short had half done.
+lab_recover() {
+  lab_b recover
+  # The last stage knows of those before it.
+  lab_last=
+  for lab_stage_dir in "$LAB_STATE/runs/$1"/stage-*; do
+    [ ! -r "$lab_stage_dir/settings" ] || lab_last=${lab_stage_dir##*-}
+  done
+  if [ -n "$lab_last" ]; then
+    sh "$LAB_STATE/runs/$1/stage-$lab_last/program" recover "$LAB_STATE/runs/$1/stage-$lab_last" </dev/null
+  fi
+  lab_line_of "$LAB_STATE/runs/$1/state" 2>/dev/null
+  lab_e recover 0
+}
+
+# lab_prune KEEP : prints the runs it forgot. Of a run that holds the way back to what was there before lab, that way stays.
+lab_prune() {
+  lab_over=$(find "$LAB_STATE/runs" -mindepth 1 -maxdepth 1 -type d | wc -l)
+  lab_over=$((lab_over - $1))
+  for lab_dir in "$LAB_STATE"/runs/*; do
+    [ "$lab_over" -gt 0 ] || break
+    lab_over=$((lab_over - 1))
+    # Not one that is under way, nor one whose end nobody has seen.
+    case $(lab_line_of "$lab_dir/state" 2>/dev/null) in '' | interrupted* | unattended*) continue ;; esac
+    lab_name=${lab_dir##*/}
+    if grep -q -s -r -F " $lab_name/" "$LAB_STATE/origin"; then
+      rm -f "$lab_dir"/stage-*/log
+    else
+      rm -rf "$lab_dir"
+      printf '%s\n' "$lab_name"
+    fi
+  done
 }

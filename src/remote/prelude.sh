@@ -162,17 +162,24 @@ lab_read_system() {
   lab_e system 0
 }
 
-# What lab itself left on the host: the last run, a run that has not ended, pending restarts, the lock.
+# What lab itself left on the host: the last run and what became of it, pending restarts, the lock, checksums of what it
+# owns for each playbook.
 lab_read_state() {
   lab_b state
   if [ -r "$LAB_STATE/last-run" ]; then
     IFS= read -r lab_line <"$LAB_STATE/last-run" && lab_fact last "$lab_line"
+    if [ -d "$LAB_STATE/runs/$lab_line" ]; then
+      lab_fact ended "$(lab_line_of "$LAB_STATE/runs/$lab_line/state")"
+    fi
   fi
   for lab_path in "$LAB_STATE"/pending/*; do
     [ -r "$lab_path" ] && IFS= read -r lab_line <"$lab_path" && lab_fact pending "${lab_path##*/} $lab_line"
   done
   if [ -r "$LAB_STATE/lock" ]; then
     while IFS= read -r lab_line; do lab_fact lock "$lab_line"; done <"$LAB_STATE/lock"
+  fi
+  if [ -d "$LAB_STATE/owned" ]; then
+    (cd "$LAB_STATE/owned" && sha256sum -- * 2>/dev/null) | while IFS=' ' read -r lab_sum lab_name; do lab_fact owned "$lab_name $lab_sum"; done
   fi
   lab_e state 0
 }

@@ -35,6 +35,9 @@ export class Session implements AsyncDisposable {
   #early: (Mark | Data)[] = [];
   #lost: Error | undefined;
   #fail: ((error: Error) => void) | undefined;
+  #parser: FrameParser | undefined;
+  /** One question at a time. */
+  #turn: Promise<void> = Promise.resolve();
 
   private constructor(connection: Connection, process: RemoteProcess, become: ConnectionSettings['become']) {
     this.#become = become;
@@ -63,6 +66,7 @@ export class Session implements AsyncDisposable {
       if (session.#consume !== undefined) session.#consume(token);
       else session.#early.push(token.kind === 'mark' ? token : { kind: 'data', bytes: Buffer.from(token.bytes) });
     });
+    session.#parser = parser;
     started.process.stdout.on('data', (chunk: Buffer) => {
       try {
         parser.push(chunk);
@@ -106,6 +110,17 @@ export class Session implements AsyncDisposable {
     timeoutSeconds = requestTimeoutSeconds,
     afterwards = '',
   ): Promise<void> {
+    const turn = this.#turn.then(() => this.#exchange(text, consume, timeoutSeconds, afterwards));
+    this.#turn = turn.catch(() => {}); // whoever asked sees it
+    return turn;
+  }
+
+  async #exchange(
+    text: string | Iterable<string> | AsyncIterable<string>,
+    consume: (token: Mark | Data) => void,
+    timeoutSeconds: number,
+    afterwards: string,
+  ): Promise<void> {
     const done = randomBytes(4).toString('hex');
     const finished = this.#until((token) => {
       if (token.kind === 'mark' && token.fields[0] === 'done' && token.fields[1] === done) return true;
@@ -130,6 +145,11 @@ export class Session implements AsyncDisposable {
    */
   async follow(consume: (token: Mark | Data) => boolean): Promise<void> {
     await this.#until(consume, undefined);
+  }
+
+  /** From now on also understands the marks of an earlier connection: the log of a stage that it began. */
+  acceptMarks(nonce: string): void {
+    this.#parser?.accept(nonce);
   }
 
   /** Sends shell text without waiting for anything, e.g. a request to stop while following. */

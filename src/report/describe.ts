@@ -65,6 +65,7 @@ export function showCounts(counts: HostCounts, onlyReads: boolean): string[] {
     [counts.knownAfterApply, 'known after apply'],
     [counts.failed, 'failed'],
     [counts.notReached, 'not reached'],
+    [counts.orphans, 'no longer declared'],
     [counts.differences, counts.differences === 1 ? 'difference from the plan' : 'differences from the plan'],
   ];
   return parts.filter(([number]) => number > 0).map(([number, what]) => `${number} ${what}`);
@@ -75,6 +76,7 @@ export const statusWords: Readonly<Record<HostStatus, string>> = {
   changed: 'changed',
   'would-change': 'would change',
   failed: 'failed',
+  reverted: 'reverted',
   unreachable: 'unreachable',
   interrupted: 'interrupted',
   skipped: 'skipped',

@@ -55,7 +55,16 @@ const failure = z
   })
   .readonly();
 
-const hostStatus = z.enum(['ok', 'changed', 'would-change', 'failed', 'unreachable', 'interrupted', 'skipped']);
+const hostStatus = z.enum([
+  'ok',
+  'changed',
+  'would-change',
+  'failed',
+  'reverted',
+  'unreachable',
+  'interrupted',
+  'skipped',
+]);
 
 const counts = z
   .object({
@@ -66,6 +75,7 @@ const counts = z
     failed: count,
     notReached: count,
     differences: count,
+    orphans: count,
   })
   .readonly();
 
@@ -77,7 +87,7 @@ const events = [
     run: z.string(),
     startedAt: z.string().describe('ISO 8601, UTC'),
     playbook: z.string(),
-    mode: z.enum(['run', 'check', 'plan', 'apply']),
+    mode: z.enum(['run', 'check', 'plan', 'apply', 'rollback', 'resume']),
     hosts: z.array(host).readonly(),
   }),
   z.object({ ...base, event: z.literal('host-connecting'), host }),
@@ -88,6 +98,7 @@ const events = [
     host,
     stage: z.int().positive(),
     resources: z.array(plannedResource).readonly(),
+    orphans: z.array(resource).readonly().describe('managed earlier by this playbook, and no longer declared'),
   }),
   z.object({ ...base, event: z.literal('resource-started'), host, resource, title: z.string() }),
   z.object({ ...base, event: z.literal('resource-output'), host, resource, text: z.string() }),
@@ -102,6 +113,7 @@ const events = [
     durationMs: z.number().nonnegative(),
     failure: failure.optional(),
   }),
+  z.object({ ...base, event: z.literal('resource-undone'), host, resource, title: z.string(), complete: z.boolean() }),
   z.object({ ...base, event: z.literal('host-notice'), host, level: z.enum(['info', 'warning']), text: z.string() }),
   z.object({
     ...base,

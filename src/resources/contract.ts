@@ -3,19 +3,24 @@ import type { FactPrediction, Facts } from '../remote/facts/contract.ts';
 import type { SourceLocation } from '../shared/errors.ts';
 import type { Secret } from '../shared/secret.ts';
 
+/** A file that the host's own journal keeps, relative to `/var/lib/lab`: what an undoing needs. */
+export interface Kept {
+  readonly kept: string;
+}
+
 /** What a file is given: text or bytes, a secret, or a file on this machine of any size (absolute path). */
 export type Content = string | Uint8Array | Secret | { readonly localFile: string };
 
 /**
  * One elementary action on a host, as data. `src/runner/apply/compile.ts` turns it into a call of a shell function of
- * `src/remote/apply.sh`; arguments are values and are quoted there, once.
+ * `src/remote/stage/steps.sh`; arguments are values and are quoted there, once.
  */
 export type Step =
   /** Replaces a regular file as a whole, atomically, after `validate` passed on the new content (`%s` is its path). */
   | {
       readonly do: 'write';
       readonly path: string;
-      readonly content: Content;
+      readonly content: Content | Kept;
       readonly mode: string;
       readonly owner: string;
       readonly group: string;
@@ -33,13 +38,16 @@ export type Step =
   | { readonly do: 'owner'; readonly path: string; readonly owner: string; readonly group: string }
   /** A directory only with `recursive`. Absent already is fine. */
   | { readonly do: 'remove'; readonly path: string; readonly recursive?: boolean | undefined }
-  /** Puts back what was at `path` before the change: content, mode, owner, times, links; or nothing, if it was absent. */
-  | { readonly do: 'restore'; readonly path: string }
+  /**
+   * Puts back what was at `path` before the change: content, mode, owner, times, links; or nothing, if it was absent.
+   * `from` is where another action's journal keeps that, relative to `/var/lib/lab`; without it, this action's own.
+   */
+  | { readonly do: 'restore'; readonly path: string; readonly from?: string | undefined }
   | {
       readonly do: 'run';
       readonly argv: readonly string[];
       /** Written to the process's stdin; the only way for a secret. */
-      readonly stdin?: string | Secret | undefined;
+      readonly stdin?: string | Secret | Kept | undefined;
       readonly env?: Readonly<Record<string, string>> | undefined;
       readonly cwd?: string | undefined;
       readonly user?: string | undefined;
@@ -63,6 +71,12 @@ export interface Change {
    * its `restore` steps are saved and synced to disk before `apply` begins.
    */
   readonly revert: readonly Step[];
+  /**
+   * Does the change again after `revert` took it back: for the rollback of a rollback. Default: the steps of `apply`, where
+   * those that change a path restore what `revert` replaced. To be given when `apply` takes a secret from stdin, as no
+   * secret is kept: then `revert` notes in LAB_ACTION_DIR what this needs.
+   */
+  readonly redo?: readonly Step[] | undefined;
   /** Can cut the way to the host (`connectivity`) or the rights on it (`privilege`). */
   readonly risk?: 'connectivity' | 'privilege' | undefined;
   /** What later resources may take as given once this is applied. */

@@ -3,28 +3,24 @@ import type { Host } from '../model/types.ts';
 import { FactLoader } from '../remote/facts/loader.ts';
 import { Session } from '../remote/session.ts';
 import { asLabError, LabError } from '../shared/errors.ts';
-import type { Connection } from '../transport/contract.ts';
+import type { Connect } from './link.ts';
 
 /** How long a machine may take to reboot, in seconds: servers test their memory. */
 const rebootSeconds = 600;
 const pauseMs = 1000;
 
 /**
- * Connects again once the host has booted anew. That sshd answers is not enough: it does so until the host goes down.
+ * Waits until the host has booted anew. That sshd answers is not enough: it does so until the host goes down.
  *
  * @throws LabError UNREACHABLE when it is not back in time
  */
-export async function connectAfterReboot(
-  connect: () => Promise<Connection>,
-  host: Host,
-  bootIdBefore: string,
-): Promise<Connection> {
+export async function waitForReboot(connect: Connect, host: Host, bootIdBefore: string): Promise<void> {
   const deadline = Date.now() + rebootSeconds * 1000;
   let last: LabError | undefined;
   while (Date.now() < deadline) {
     await setTimeout(pauseMs);
     try {
-      if ((await bootIdOf(connect, host)) !== bootIdBefore) return await connect();
+      if ((await bootIdOf(connect)) !== bootIdBefore) return;
     } catch (thrown) {
       last = asLabError(thrown);
       // Another key will not mend itself by waiting; a refused login may: a host that is booting refuses users.
@@ -38,8 +34,9 @@ export async function connectAfterReboot(
   });
 }
 
-async function bootIdOf(connect: () => Promise<Connection>, host: Host): Promise<string> {
-  await using connection = await connect();
-  await using session = await Session.open(connection, host.connection);
+async function bootIdOf(connect: Connect): Promise<string> {
+  const { connection, settings } = await connect('any');
+  await using _ = connection;
+  await using session = await Session.open(connection, settings);
   return (await new FactLoader(session).system()).bootId;
 }

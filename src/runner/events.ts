@@ -12,11 +12,12 @@ export type RunEvent =
   | ResourceStarted
   | ResourceOutput
   | ResourceFinished
+  | ResourceUndone
   | HostNotice
   | HostFinished
   | RunFinished;
 
-export type RunMode = 'run' | 'check' | 'plan' | 'apply';
+export type RunMode = 'run' | 'check' | 'plan' | 'apply' | 'rollback' | 'resume';
 
 interface Base {
   /** Milliseconds since the run began. */
@@ -77,6 +78,8 @@ export interface HostPlanned extends Base {
   /** 1 for the first plan of a run; later stages plan what was not known before. */
   readonly stage: number;
   readonly resources: readonly PlannedResource[];
+  /** Resources that the playbook managed on this host and no longer declares, `file:/etc/motd`. */
+  readonly orphans: readonly string[];
 }
 
 export interface ResourceStarted extends Base {
@@ -105,6 +108,16 @@ export interface ResourceFinished extends Base {
   readonly failure?: EventFailure | undefined;
 }
 
+/** A change that stood was taken back: by the guard, or because another that belongs to it failed. */
+export interface ResourceUndone extends Base {
+  readonly event: 'resource-undone';
+  readonly host: string;
+  readonly resource: string;
+  readonly title: string;
+  /** False when something of it could not be taken back. */
+  readonly complete: boolean;
+}
+
 /** Something a person should know that is no failure: a lock waited for, a difference between plan and outcome. */
 export interface HostNotice extends Base {
   readonly event: 'host-notice';
@@ -126,7 +139,16 @@ export interface EventFailure {
   readonly hint?: string | undefined;
 }
 
-export type HostStatus = 'ok' | 'changed' | 'would-change' | 'failed' | 'unreachable' | 'interrupted' | 'skipped';
+/** `reverted`: nobody could log in any more after a change, so the host took it back. */
+export type HostStatus =
+  | 'ok'
+  | 'changed'
+  | 'would-change'
+  | 'failed'
+  | 'reverted'
+  | 'unreachable'
+  | 'interrupted'
+  | 'skipped';
 
 export interface HostCounts {
   readonly total: number;
@@ -139,6 +161,8 @@ export interface HostCounts {
   readonly notReached: number;
   /** Differences between what was planned and what happened. */
   readonly differences: number;
+  /** Managed earlier by this playbook, and no longer declared. */
+  readonly orphans: number;
 }
 
 export interface HostFinished extends Base {

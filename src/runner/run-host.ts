@@ -1,23 +1,25 @@
 import type { Host } from '../model/types.ts';
 import type { Play, Playbook } from '../playbook/contract.ts';
 import type { SystemFact } from '../remote/facts/contract.ts';
-import { FactLoader } from '../remote/facts/loader.ts';
-import { Session } from '../remote/session.ts';
+import { FactLoader, type StateFact } from '../remote/facts/loader.ts';
+import type { Session } from '../remote/session.ts';
 import { asLabError, LabError } from '../shared/errors.ts';
-import { Redactor, type Secret } from '../shared/secret.ts';
-import type { Connection } from '../transport/contract.ts';
-import { connectAfterReboot } from './after-reboot.ts';
-import { Applier, type StageEnd } from './apply/apply-stage.ts';
-import { type Action, compileStage } from './apply/compile.ts';
+import type { Secret } from '../shared/secret.ts';
+import { waitForReboot } from './after-reboot.ts';
+import { actionPlanOf } from './apply/action-plan.ts';
+import { Applier } from './apply/apply-stage.ts';
+import { compileStage } from './apply/compile.ts';
+import type { StageEnd } from './apply/follow-stage.ts';
+import { nextSegment } from './apply/segment.ts';
 import { describeChange, describePlan } from './describe-plan.ts';
-import type { EventFailure, HostCounts, HostStatus, RunEvent, RunMode } from './events.ts';
+import type { HostCounts, HostStatus, RunMode } from './events.ts';
+import { type Emit, HostReport } from './host-report.ts';
+import { type Connect, HostLink } from './link.ts';
+import { Ownership } from './ownership.ts';
 import { type Declared, type DeclareOptions, declareHost, secretsIn } from './plan/declare.ts';
 import { type Planned, planHost } from './plan/plan-host.ts';
+import { recoverRun } from './recover.ts';
 import { rememberSystem, sameSystem } from './system-cache.ts';
-
-/** `Omit` that keeps the members of a union apart. */
-type WithoutTime<Event> = Event extends unknown ? Omit<Event, 'ms'> : never;
-export type Emit = (event: WithoutTime<RunEvent>) => void;
 
 export interface HostRun {
   readonly run: string;
@@ -31,10 +33,14 @@ export interface HostRun {
   readonly remembered: SystemFact | undefined;
   /** Declared with the remembered facts, before any connection; undefined when a role needed facts that were not known. */
   readonly declared: readonly Declared[] | undefined;
-  readonly connect: () => Promise<Connection>;
+  readonly connect: Connect;
   readonly emit: Emit;
   /** Aborted by the first Ctrl-C: end after the action that is under way. */
   readonly stop: AbortSignal;
+  /** Seconds that the host waits for a fresh connection after what can cut the way in. */
+  readonly guardSeconds?: number | undefined;
+  /** Remove or restore what is no longer declared. */
+  readonly prune?: boolean | undefined;
   /** Sees the first plan and all facts it stands on before anything is changed; what it throws ends this host. */
   readonly review?: ((planned: readonly Planned[], facts: ReadonlyMap<string, unknown>) => Promise<void>) | undefined;
 }
@@ -48,121 +54,169 @@ export interface HostResult {
 }
 
 /** Stages of a run; more means that resources bring each other out of order for ever. */
-const maxStages = 20;
+const maxStages = 40;
 
 /** Brings one host to the declared state, or says what would change. Never throws: an outcome is a result. */
 export async function runHost(task: HostRun): Promise<HostResult> {
-  const { host, emit } = task;
-  const name = host.name;
-  const began = performance.now();
-  const worker = new HostWorker(task);
-  let failure: LabError | undefined;
+  const report = new HostReport(task.host.name, task.emit);
+  for (const secret of [...task.secrets, ...secretsIn(task.host)]) report.redactor.add(secret);
+  const worker = new HostWorker(task, report);
   let status: HostStatus;
   try {
-    emit({ event: 'host-connecting', host: name });
+    task.emit({ event: 'host-connecting', host: task.host.name });
     status = await worker.work();
   } catch (thrown) {
-    // Ctrl-C while it was still being connected to.
-    const interrupted = task.stop.aborted && thrown === task.stop.reason;
-    if (!interrupted) failure = asLabError(thrown).with({ host: name });
-    status = interrupted ? 'interrupted' : failure?.exitCode === 3 ? 'unreachable' : 'failed';
+    status = statusOf(thrown, task.stop, report);
   }
-  failure ??= worker.failure;
   const counts = worker.counts(status);
-  emit({
-    event: 'host-finished',
-    host: name,
-    status,
-    counts,
-    roundTrips: worker.roundTrips,
-    durationMs: performance.now() - began,
-    ...(failure && { failure: describeFailure(failure, worker.redactor, worker.failedResource) }),
-  });
-  return { host: name, status, counts, planned: worker.firstPlan };
+  report.finished(status, counts, worker.roundTrips);
+  return { host: task.host.name, status, counts, planned: worker.firstPlan };
+}
+
+/** The outcome that an error is; keeps the error for the report. */
+export function statusOf(thrown: unknown, stop: AbortSignal, report: HostReport): HostStatus {
+  // Ctrl-C while it was still being connected to.
+  if (stop.aborted && thrown === stop.reason) return 'interrupted';
+  const error = asLabError(thrown).with({ host: report.host });
+  if (report.failure === undefined || error.exitCode === 5) report.fail(error, report.failedResource);
+  return error.exitCode === 3 ? 'unreachable' : error.exitCode === 5 ? 'reverted' : 'failed';
 }
 
 class HostWorker {
-  readonly redactor = new Redactor();
-  roundTrips = 0;
-  failure: LabError | undefined;
-  failedResource: string | undefined;
   firstPlan: readonly Planned[] = [];
+  roundTrips = 0;
   readonly #task: HostRun;
-  readonly #changed = new Set<string>();
+  readonly #report: HostReport;
   /** Plans made. */
   #stage = 0;
   /** Stages applied before a reboot. */
   #applied = 0;
   #lastPlan: readonly Planned[] = [];
+  #orphans = 0;
 
-  constructor(task: HostRun) {
+  constructor(task: HostRun, report: HostReport) {
     this.#task = task;
-    for (const secret of [...task.secrets, ...secretsIn(task.host)]) this.redactor.add(secret);
+    this.#report = report;
   }
 
   async work(): Promise<HostStatus> {
     let rebootedFrom: string | undefined;
     for (;;) {
-      await using connection = await this.#connect(rebootedFrom);
-      await using session = await Session.open(connection, this.#task.host.connection);
+      if (rebootedFrom !== undefined) await this.#waitForReboot(rebootedFrom);
+      await using link = await HostLink.open(this.#task.host, this.#task.connect);
       try {
-        const end = await this.#converge(session);
+        if (rebootedFrom === undefined) this.#task.emit({ event: 'host-connected', host: this.#task.host.name });
+        const end = await this.#converge(link);
         if (typeof end === 'string') return end;
         rebootedFrom = end.rebootedFrom;
       } finally {
-        this.roundTrips += session.roundTrips;
+        this.roundTrips += link.roundTrips;
       }
     }
   }
 
-  /** @param rebootedFrom the boot id before a reboot: the host is waited for until it has another */
-  async #connect(rebootedFrom: string | undefined): Promise<Connection> {
-    const { connect, emit, host } = this.#task;
-    if (rebootedFrom === undefined) {
-      const connection = await connect();
-      emit({ event: 'host-connected', host: host.name });
-      return connection;
-    }
-    emit({ event: 'host-notice', host: host.name, level: 'info', text: 'rebooting; waiting until it is back' });
-    return connectAfterReboot(connect, host, rebootedFrom);
+  async #waitForReboot(rebootedFrom: string): Promise<void> {
+    this.#report.notice('rebooting; waiting until it is back', 'info');
+    await waitForReboot(this.#task.connect, this.#task.host, rebootedFrom);
   }
 
-  async #converge(session: Session): Promise<HostStatus | { readonly rebootedFrom: string }> {
-    const { mode, run, stop } = this.#task;
-    let loader = new FactLoader(session);
-    const declared = await this.#declare(loader);
-    const plan = await this.#plan(declared, loader, ++this.#stage);
+  async #converge(link: HostLink): Promise<HostStatus | { readonly rebootedFrom: string }> {
+    const { mode, stop, playbook } = this.#task;
+    const dry = mode === 'check' || mode === 'plan';
+    let loader = new FactLoader(link.session);
+    let declared = await this.#declare(loader);
+    if (await this.#settleEarlierRun(link.session, await loader.state(), dry)) {
+      loader = new FactLoader(link.session);
+      declared = await this.#declare(loader);
+    }
+    const state = await loader.state();
+    const ownership = await Ownership.read(link, state, playbook.name, await this.#allDeclared(declared, loader));
+    this.#orphans = ownership.orphans.length;
+    const plan = await this.#plan(declared, loader, ownership.orphanKeys);
     if (this.#stage === 1) this.firstPlan = plan;
-    if (this.failure !== undefined) return 'failed';
+    if (this.#report.failure !== undefined) return 'failed';
     if (this.#stage === 1) await this.#task.review?.(this.firstPlan, await loader.read());
-    if (mode === 'check' || mode === 'plan') return this.#wouldChange() ? 'would-change' : 'ok';
+    if (dry) return this.#wouldChange() ? 'would-change' : 'ok';
 
     if (applicable(plan).length > 0) requireRoot(await loader.system());
-    const applier = new Applier(session, { run, lastRun: (await loader.state()).lastRun, stagesBefore: this.#applied });
+    const applier = this.#applier(link, state);
     const forward = () => void applier.stop();
     stop.addEventListener('abort', forward, { once: true });
     try {
-      for (;;) {
-        const due = applicable(this.#lastPlan);
-        if (due.length === 0) break;
-        if (stop.aborted) return await this.#end(applier, 'stopped');
-        if (this.#stage > maxStages) throw new LabError('NOT_CONVERGED', `still not settled after ${maxStages} stages`);
-        const end = await applier.apply(compileStage(run, due), this.#listener());
-        if (end !== 'complete') return await this.#end(applier, end);
-        if (due.some(reboots)) {
-          this.#applied = applier.stages;
-          await applier.release('complete');
-          return { rebootedFrom: (await loader.system()).bootId };
-        }
-        loader = new FactLoader(session);
-        await this.#plan(declared, loader, ++this.#stage);
-        this.#requireConverged();
-        if (this.failure !== undefined) return await this.#end(applier, 'failed');
-      }
-      return await this.#end(applier, 'complete');
+      const end = await this.#applyAll(link, applier, declared);
+      if (typeof end !== 'string') return end;
+      if (end === 'complete' && this.#task.prune) await ownership.prune(applier, this.#report, this.#task.run);
+      await ownership.write(applier, {
+        complete: end === 'complete',
+        selected: declared,
+        changed: this.#report.changed,
+        report: this.#report,
+      });
+      return await this.#end(applier, end);
     } finally {
       stop.removeEventListener('abort', forward);
     }
+  }
+
+  /** Stage after stage, each planned from what the one before left. */
+  async #applyAll(
+    link: HostLink,
+    applier: Applier,
+    declared: readonly Declared[],
+  ): Promise<StageEnd | { readonly rebootedFrom: string }> {
+    const { run, stop } = this.#task;
+    for (;;) {
+      const due = nextSegment(applicable(this.#lastPlan), marksOf);
+      if (due.length === 0) return 'complete';
+      if (stop.aborted) return 'stopped';
+      if (this.#stage > maxStages) throw new LabError('NOT_CONVERGED', `still not settled after ${maxStages} stages`);
+      const plans = due.map((planned) => actionPlanOf(planned, this.#report.redactor));
+      const end = await applier.apply(compileStage(run, applier.nextStage, plans), this.#report.listener());
+      if (end !== 'complete') return end;
+      if (due.some((plan) => marksOf(plan).reboots)) {
+        this.#applied = applier.stages;
+        const { bootId } = await new FactLoader(link.session).system();
+        await applier.release('complete');
+        return { rebootedFrom: bootId };
+      }
+      await this.#plan(declared, new FactLoader(link.session));
+      this.#requireConverged();
+      if (this.#report.failure !== undefined) return 'failed';
+    }
+  }
+
+  #applier(link: HostLink, { lastRun }: StateFact): Applier {
+    const { run, mode, playbook, plays, guardSeconds } = this.#task;
+    const roles = [...new Set(plays.flatMap((play) => play.roles.map(({ role }) => role.name)))];
+    return new Applier(link, {
+      run,
+      meta: { version: 1, playbook: playbook.name, mode: mode === 'apply' ? 'apply' : 'run', roles },
+      lastRun,
+      stagesBefore: this.#applied,
+      onDisconnect: playbook.onDisconnect,
+      keepRuns: playbook.keepRuns,
+      guardSeconds,
+    });
+  }
+
+  /** Says what became of a run whose end nobody saw. True when the host was put in order, and has to be read again. */
+  async #settleEarlierRun(session: Session, { lastRun, ended }: StateFact, dry: boolean): Promise<boolean> {
+    // After a reboot it is this run itself.
+    if (this.#stage > 0 || lastRun === null || ended === null) return false;
+    if (ended.startsWith('unattended') || ended.startsWith('interrupted')) {
+      const what = ended.startsWith('unattended') ? 'went on without its controller' : 'was cut short';
+      this.#report.notice(`run ${lastRun} ${what}: "lab resume" tells how far it came`);
+      return false;
+    }
+    if (ended !== '') return false;
+    if (dry) {
+      this.#report.notice(`run ${lastRun} is under way, or was cut short: "lab resume" tells which`);
+      return false;
+    }
+    const state = await recoverRun(session, lastRun);
+    if (state === '') return false;
+    this.#report.notice(`run ${lastRun} was cut short: what it had half done was taken back`);
+    return true;
   }
 
   async #declare(loader: FactLoader): Promise<readonly Declared[]> {
@@ -177,122 +231,100 @@ class HostWorker {
       if (!sameSystem(system, remembered))
         declared = await declareHost(playbook, host, plays, () => loader.system(), select);
     }
-    for (const { resource } of declared) for (const secret of secretsIn(resource.props)) this.redactor.add(secret);
+    for (const { resource } of declared)
+      for (const secret of secretsIn(resource.props)) this.#report.redactor.add(secret);
     return declared;
   }
 
-  async #plan(declared: readonly Declared[], loader: FactLoader, stage: number): Promise<readonly Planned[]> {
-    const { host, emit } = this.#task;
+  /** Also what tags leave out: it is not orphaned. */
+  async #allDeclared(selected: readonly Declared[], loader: FactLoader): Promise<readonly Declared[]> {
+    const { playbook, host, plays, select } = this.#task;
+    const all = !select.startAt && !select.tags?.length && !select.skipTags?.length;
+    return all ? selected : declareHost(playbook, host, plays, () => loader.system());
+  }
+
+  async #plan(
+    declared: readonly Declared[],
+    loader: FactLoader,
+    orphans: readonly string[] = [],
+  ): Promise<readonly Planned[]> {
     const system = loader.system();
-    const planned = await planHost(declared, loader, this.#changed);
-    rememberSystem(host, await system);
+    const planned = await planHost(declared, loader, this.#report.changed);
+    rememberSystem(this.#task.host, await system);
     this.#lastPlan = planned;
-    emit({
-      event: 'host-planned',
-      host: host.name,
-      stage,
-      resources: planned.map((plan) => describePlan(plan, this.redactor)),
-    });
+    this.#stage++;
+    this.#report.planned(
+      this.#stage,
+      planned.map((plan) => describePlan(plan, this.#report.redactor)),
+      orphans,
+    );
     const impossible = planned.filter((plan) => plan.outcome === 'impossible');
-    if (impossible[0]?.error !== undefined) {
-      this.failedResource = impossible[0].key;
-      this.failure = impossible[0].error.with({ others: impossible.slice(1).flatMap((plan) => plan.error ?? []) });
-    }
+    const [first] = impossible;
+    if (first?.error !== undefined)
+      this.#report.fail(
+        first.error.with({ others: impossible.slice(1).flatMap((plan) => plan.error ?? []) }),
+        first.key,
+      );
     return planned;
   }
 
   /** What was applied must be in sync when read again; what needs applying twice would never come to rest. */
   #requireConverged(): void {
-    const again = this.#lastPlan.find((plan) => plan.outcome === 'change' && this.#changed.has(plan.key));
+    const again = this.#lastPlan.find((plan) => plan.outcome === 'change' && this.#report.changed.has(plan.key));
     if (again === undefined) return;
     const [change] = again.changes;
-    this.failedResource = again.key;
-    this.failure = new LabError('NOT_CONVERGED', `${again.title} was applied, and is not as declared`, {
+    const shown = change && describeChange(change, this.#report.redactor);
+    const error = new LabError('NOT_CONVERGED', `${again.title} was applied, and is not as declared`, {
       at: again.resource.at,
-      ...(change && {
-        expected: `${change.attribute} ${describeChange(change, this.redactor).after}`,
-        found: `${change.attribute} ${describeChange(change, this.redactor).before}`,
+      ...(shown && {
+        expected: `${shown.attribute} ${shown.after}`,
+        found: `${shown.attribute} ${shown.before}`,
       }),
       hint: 'something on the host changes it back, or two resources declare different things for the same place',
     });
+    this.#report.fail(error, again.key);
   }
 
   async #end(applier: Applier, end: StageEnd): Promise<HostStatus> {
     await applier.release(end);
     if (end === 'stopped') return 'interrupted';
-    if (end === 'failed') return 'failed';
+    if (end !== 'complete') return end === 'guard-reverted' ? 'reverted' : 'failed';
     this.#noticeDifferences();
-    return this.#changed.size > 0 ? 'changed' : 'ok';
-  }
-
-  #listener() {
-    const {
-      host: { name: host },
-      emit,
-    } = this.#task;
-    const base = ({ planned }: Action) => ({ host, resource: planned.key, title: planned.title });
-    const shown = this.redactor.inPieces();
-    const output = ({ planned }: Action, text: string) => {
-      if (text !== '') emit({ event: 'resource-output', host, resource: planned.key, text });
-    };
-    return {
-      started: (action: Action) => emit({ event: 'resource-started', ...base(action) }),
-      output: (action: Action, text: string) => output(action, shown.push(text)),
-      finished: (action: Action, durationMs: number, failure: LabError | undefined) => {
-        output(action, shown.end());
-        if (failure === undefined) this.#changed.add(action.planned.key);
-        else {
-          this.failure = failure;
-          this.failedResource = action.planned.key;
-        }
-        emit({
-          event: 'resource-finished',
-          ...base(action),
-          status: failure === undefined ? 'changed' : 'failed',
-          changes: action.planned.changes.map((change) => describeChange(change, this.redactor)),
-          durationMs,
-          ...(failure && { failure: describeFailure(failure, this.redactor, action.planned.key) }),
-        });
-      },
-      notice: (text: string) => emit({ event: 'host-notice', host, level: 'warning', text }),
-    };
+    return this.#report.changed.size > 0 ? 'changed' : 'ok';
   }
 
   #differences(): readonly Planned[] {
     return this.firstPlan.filter(
-      (plan) => plan.outcome !== 'known-after-apply' && (plan.outcome === 'change') !== this.#changed.has(plan.key),
+      (plan) =>
+        plan.outcome !== 'known-after-apply' && (plan.outcome === 'change') !== this.#report.changed.has(plan.key),
     );
   }
 
   #noticeDifferences(): void {
-    const {
-      host: { name: host },
-      emit,
-    } = this.#task;
     for (const { title, outcome } of this.#differences()) {
-      const text =
+      this.#report.notice(
         outcome === 'change'
           ? `${title}: a change was planned, and was not needed`
-          : `${title}: changed, which was not planned`;
-      emit({ event: 'host-notice', host, level: 'warning', text });
+          : `${title}: changed, which was not planned`,
+      );
     }
   }
 
   #wouldChange(): boolean {
-    return this.firstPlan.some((plan) => plan.outcome === 'change' || plan.outcome === 'known-after-apply');
+    const changes = this.firstPlan.some((plan) => plan.outcome === 'change' || plan.outcome === 'known-after-apply');
+    return changes || (this.#task.prune === true && this.#orphans > 0);
   }
 
   counts(status: HostStatus): HostCounts {
     const plan = this.#lastPlan.length > 0 ? this.#lastPlan : this.firstPlan;
     const of = (outcome: Planned['outcome']) => plan.filter((one) => one.outcome === outcome).length;
     const dry = this.#task.mode === 'check' || this.#task.mode === 'plan';
-    const failed = this.failedResource === undefined ? 0 : Math.max(1, of('impossible'));
-    const changed = dry ? of('change') : this.#changed.size;
+    const failed = this.#report.failedResource === undefined ? 0 : Math.max(1, of('impossible'));
+    const changed = dry ? of('change') : this.#report.changed.size;
     const known = dry ? of('known-after-apply') : 0;
     const settled = status === 'ok' || status === 'changed';
     const inSync = settled ? plan.length - changed : of('in-sync');
     const notReached = dry || settled ? 0 : Math.max(0, plan.length - inSync - changed - failed);
-    const differences = settled && !dry ? this.#differences().length : 0;
     return {
       total: plan.length,
       inSync: Math.max(0, inSync),
@@ -300,13 +332,21 @@ class HostWorker {
       knownAfterApply: known,
       failed,
       notReached,
-      differences,
+      differences: settled && !dry ? this.#differences().length : 0,
+      orphans: this.#orphans,
     };
   }
 }
 
+function marksOf({ changes }: Planned): { risky: boolean; reboots: boolean } {
+  return {
+    risky: changes.some((change) => change.risk !== undefined),
+    reboots: changes.some((change) => change.reboots === true),
+  };
+}
+
 /** @throws LabError BECOME_REFUSED before anything is tried */
-function requireRoot({ uid }: SystemFact): void {
+export function requireRoot({ uid }: SystemFact): void {
   if (uid === 0) return;
   throw new LabError('BECOME_REFUSED', 'changes need root, and the login is not root', {
     expected: 'user id 0',
@@ -319,33 +359,5 @@ function requireRoot({ uid }: SystemFact): void {
 function applicable(planned: readonly Planned[]): readonly Planned[] {
   const barrier = planned.findIndex((plan) => plan.outcome === 'known-after-apply');
   const upTo = barrier < 0 ? planned : planned.slice(0, barrier);
-  const due = upTo.filter((plan) => plan.outcome === 'change');
-  // What is declared after a reboot waits until the host is back.
-  return due.slice(0, due.findIndex(reboots) + 1 || due.length + 1);
-}
-
-function reboots(plan: Planned): boolean {
-  return plan.changes.some((change) => change.reboots === true);
-}
-
-/** An error as events carry it: redacted, no stack. */
-export function describeFailure(error: LabError, redactor: Redactor, resource: string | undefined): EventFailure {
-  const { at, expected, found, output, hint, others } = error.details;
-  const redact = (text: string | undefined) => (text === undefined ? undefined : redactor.redact(text));
-  const command = /^exit code \d+ of: ([\s\S]*)$/.exec(found ?? '')?.[1];
-  const message = [error.message, ...(others ?? []).map((other) => other.message)].join('; ');
-  const fields = {
-    resource,
-    at,
-    expected: redact(expected),
-    found: redact(found),
-    command: redact(command),
-    output: redact(output),
-    hint: redact(hint),
-  };
-  return {
-    code: error.code,
-    message: redactor.redact(message),
-    ...Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)),
-  };
+  return upTo.filter((plan) => plan.outcome === 'change');
 }

@@ -5,12 +5,13 @@ import type { Play, Playbook } from '../playbook/contract.ts';
 import type { SystemFact } from '../remote/facts/contract.ts';
 import { type ExitCode, exitCodes } from '../shared/errors.ts';
 import type { Secret } from '../shared/secret.ts';
-import type { Connection } from '../transport/contract.ts';
 import type { RunEvent, RunMode } from './events.ts';
+import type { Emit } from './host-report.ts';
+import type { Reached } from './link.ts';
 import { checkSelection } from './plan/check-selection.ts';
 import { type Declared, type DeclareOptions, declareHost, paramsOf } from './plan/declare.ts';
 import type { Planned } from './plan/plan-host.ts';
-import { type Emit, type HostResult, runHost } from './run-host.ts';
+import { type HostResult, runHost } from './run-host.ts';
 import { rememberedSystem } from './system-cache.ts';
 
 export interface RunOptions extends DeclareOptions {
@@ -26,7 +27,12 @@ export interface RunOptions extends DeclareOptions {
   readonly serial?: number | undefined;
   /** Stop after more hosts than this have failed. */
   readonly maxFail?: number | undefined;
-  readonly connect: (host: Host) => Promise<Connection>;
+  /** See `Connect`. */
+  readonly connect: (host: Host, which: 'declared' | 'any') => Promise<Reached>;
+  /** Seconds that a host waits for a fresh connection after what can cut the way in; default 60. */
+  readonly guardSeconds?: number | undefined;
+  /** Remove or restore what is no longer declared. */
+  readonly prune?: boolean | undefined;
   /** Opened secrets beyond those in resources, never to be shown. */
   readonly secrets?: readonly Secret[] | undefined;
   readonly onEvent: (event: RunEvent) => void;
@@ -80,7 +86,7 @@ export async function run(options: RunOptions): Promise<RunResult> {
 }
 
 /** Sorts by time and is unique among controllers: `20261123T190205Z-5f3a9c`. */
-function newRunId(): string {
+export function newRunId(): string {
   return `${new Date().toISOString().replaceAll(/[-:]|\.\d+/g, '')}-${randomBytes(3).toString('hex')}`;
 }
 
@@ -146,7 +152,9 @@ async function runOrSkip(
   emit: Emit,
 ): Promise<HostResult> {
   const limit = options.maxFail ?? Math.min(...task.plays.map((play) => play.maxFail ?? Number.POSITIVE_INFINITY));
-  const failures = before.filter(({ status }) => status === 'failed' || status === 'unreachable').length;
+  const failures = before.filter(
+    ({ status }) => status === 'failed' || status === 'reverted' || status === 'unreachable',
+  ).length;
   if (failures > limit || options.stop.aborted) return skipped(task, emit);
   const { mode, playbook, connect, stop } = options;
   return runHost({
@@ -156,7 +164,9 @@ async function runOrSkip(
     playbook,
     select: options,
     secrets: options.secrets ?? [],
-    connect: () => connect(task.host),
+    connect: (which) => connect(task.host, which),
+    guardSeconds: options.guardSeconds,
+    prune: options.prune,
     emit,
     stop,
     review: options.review && (async (planned, facts) => options.review?.(task.host.name, planned, facts)),
@@ -165,13 +175,24 @@ async function runOrSkip(
 
 function skipped({ host, declared }: Prepared, emit: Emit): HostResult {
   const total = declared?.length ?? 0;
-  const counts = { total, inSync: 0, changed: 0, knownAfterApply: 0, failed: 0, notReached: total, differences: 0 };
+  const counts = {
+    total,
+    inSync: 0,
+    changed: 0,
+    knownAfterApply: 0,
+    failed: 0,
+    notReached: total,
+    differences: 0,
+    orphans: 0,
+  };
   emit({ event: 'host-finished', host: host.name, status: 'skipped', counts, roundTrips: 0, durationMs: 0 });
   return { host: host.name, status: 'skipped', counts, planned: [] };
 }
 
-function exitCodeOf(results: readonly HostResult[]): ExitCode {
+export function exitCodeOf(results: readonly Pick<HostResult, 'status'>[]): ExitCode {
   const has = (status: HostResult['status']) => results.some((result) => result.status === status);
+  // What was taken back because nobody could log in any more is the worst that can be said.
+  if (has('reverted')) return exitCodes.guardReverted;
   if (has('failed')) return exitCodes.hostFailed;
   if (has('unreachable')) return exitCodes.hostUnreachable;
   if (has('interrupted') || has('skipped')) return exitCodes.interrupted;

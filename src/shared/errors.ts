@@ -49,6 +49,11 @@ export const errorCodes = {
   HOST_LOCKED: exitCodes.hostFailed,
   HOST_CHANGED: exitCodes.hostFailed,
   JOURNAL: exitCodes.hostFailed,
+  JOURNAL_DAMAGED: exitCodes.hostFailed,
+  GUARD_REVERTED: exitCodes.guardReverted,
+  GUARD_UNKNOWN: exitCodes.hostUnreachable,
+  RUN_UNKNOWN: exitCodes.usage,
+  ROLLBACK_REFUSED: exitCodes.hostFailed,
   // saved plans
   PLAN_FILE: exitCodes.usage,
   PLAN_DRIFTED: exitCodes.hostFailed,

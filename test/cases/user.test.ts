@@ -74,7 +74,7 @@ describe('a new account', () => {
       'chpasswd --encrypted',
     ]);
     const step = change?.apply[1];
-    expect(step?.do === 'run' && step.stdin !== undefined ? reveal(step.stdin) : '').toBe(`bob:${hash}\n`);
+    expect(step?.do === 'run' && step.stdin !== undefined ? reveal(step.stdin as Secret) : '').toBe(`bob:${hash}\n`);
     expect(JSON.stringify(change)).not.toContain('canary');
     expect(change?.risk).toBe('privilege');
   });

@@ -95,7 +95,17 @@ class Recorder {
 }
 
 function counts(more: Partial<HostCounts>): HostCounts {
-  return { total: 12, inSync: 6, changed: 0, knownAfterApply: 0, failed: 0, notReached: 0, differences: 0, ...more };
+  return {
+    total: 12,
+    inSync: 6,
+    changed: 0,
+    knownAfterApply: 0,
+    failed: 0,
+    notReached: 0,
+    differences: 0,
+    orphans: 0,
+    ...more,
+  };
 }
 
 function firstRun(mode: RunMode): RunEvent[] {
@@ -122,9 +132,11 @@ function firstRun(mode: RunMode): RunEvent[] {
     host: 'vps',
     stage: 1,
     resources: [motdResource, sshdResource, restart, gone, secretFile, ...inSync],
+    orphans: [],
   });
-  for (const host of ['node1', 'node2']) recorder.add({ event: 'host-planned', host, stage: 1, resources: nodes });
-  recorder.add({ event: 'host-planned', host: 'nas', stage: 1, resources: inSync });
+  for (const host of ['node1', 'node2'])
+    recorder.add({ event: 'host-planned', host, stage: 1, resources: nodes, orphans: [] });
+  recorder.add({ event: 'host-planned', host: 'nas', stage: 1, resources: inSync, orphans: [] });
   const finish = (host: string, status: HostStatus, more: Partial<HostCounts>, roundTrips: number) =>
     recorder.add({ event: 'host-finished', host, status, counts: counts(more), roundTrips, durationMs: recorder.ms });
   finish('nas', 'ok', {}, 1);
@@ -212,7 +224,7 @@ function firstRun(mode: RunMode): RunEvent[] {
         durationMs: 2400,
       });
       done(host, motdResource);
-      recorder.add({ event: 'host-planned', host, stage: 2, resources: [unitKnown] });
+      recorder.add({ event: 'host-planned', host, stage: 2, resources: [unitKnown], orphans: [] });
       done(host, unitKnown);
       if (host === 'node2')
         recorder.add({
@@ -256,7 +268,7 @@ function convergedRun(hosts: readonly string[]): RunEvent[] {
   for (const host of hosts) recorder.add({ event: 'host-connecting', host }, 1);
   for (const host of hosts) recorder.add({ event: 'host-connected', host }, 5);
   for (const host of hosts) {
-    recorder.add({ event: 'host-planned', host, stage: 1, resources: inSync }, 5);
+    recorder.add({ event: 'host-planned', host, stage: 1, resources: inSync, orphans: [] }, 5);
     recorder.add(
       { event: 'host-finished', host, status: 'ok', counts: counts({}), roundTrips: 1, durationMs: recorder.ms },
       1,
@@ -284,7 +296,7 @@ function manyHosts(number: number): RunEvent[] {
   for (const host of hosts) recorder.add({ event: 'host-connecting', host }, 10);
   for (const host of hosts) {
     recorder.add({ event: 'host-connected', host }, 20);
-    recorder.add({ event: 'host-planned', host, stage: 1, resources: [motdResource, ...inSync] }, 20);
+    recorder.add({ event: 'host-planned', host, stage: 1, resources: [motdResource, ...inSync], orphans: [] }, 20);
     recorder.add({ event: 'resource-started', host, resource: motdResource.resource, title: motdResource.title }, 5);
     recorder.add(
       {

@@ -63,12 +63,13 @@ export async function runOnAll(
       connection: { ...hosts[declared.name]?.connection, ...per[declared.name]?.connection } as ConnectionSettings,
     })),
     playsOf: () => [play],
-    connect: ({ name, connection }) => {
+    connect: async ({ name, connection: settings }) => {
       const pinned = per[name]?.hostKeys ?? hosts[name]?.hostKeys ?? [];
-      return connect(name, connection, {
+      const connection = await connect(name, settings, {
         hostKeys: { pinned: () => pinned, firstContact: async () => false },
         signal: options.stop,
       });
+      return { connection, settings };
     },
     onEvent: (event) => {
       events.push(event);

@@ -18,10 +18,14 @@ const defaultRunSeconds = 60;
 export interface StateFact {
   /** Id of the run that changed the host last; null before the first. */
   readonly lastRun: string | null;
+  /** How that run ended, `complete 2026-11-23T…`; empty while it is under way or when it was cut short; null without one. */
+  readonly ended: string | null;
   /** Triggers written down and not done yet: file name → first line of the key, `restart unit:nginx.service`. */
   readonly pending: ReadonlyMap<string, string>;
   /** Lines `key=value` of the lock, null when it is free. */
   readonly lock: ReadonlyMap<string, string> | null;
+  /** Name of a file below `/var/lib/lab/owned` → its SHA-256. */
+  readonly owned: ReadonlyMap<string, string>;
 }
 
 interface Waiting<Value> {
@@ -306,14 +310,18 @@ function runScript(index: number, key: string): string {
 
 function parseState(frame: Frame | undefined): StateFact {
   const pairs = parsePairs(frame?.body);
+  const named = (wanted: string) =>
+    new Map(
+      pairs
+        .filter(([key]) => key === wanted)
+        .map(([, value]) => [value.slice(0, value.indexOf(' ')), value.slice(value.indexOf(' ') + 1)] as const),
+    );
   const lock = pairs.filter(([key]) => key === 'lock').map(([, line]) => line.split('=', 2) as [string, string]);
   return {
     lastRun: pairs.find(([key]) => key === 'last')?.[1] ?? null,
-    pending: new Map(
-      pairs
-        .filter(([key]) => key === 'pending')
-        .map(([, value]) => [value.slice(0, value.indexOf(' ')), value.slice(value.indexOf(' ') + 1)]),
-    ),
+    ended: pairs.find(([key]) => key === 'ended')?.[1] ?? null,
+    pending: named('pending'),
+    owned: named('owned'),
     lock: lock.length === 0 ? null : new Map(lock),
   };
 }

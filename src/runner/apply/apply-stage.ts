@@ -1,52 +1,62 @@
 import { createReadStream } from 'node:fs';
 import { hostname, userInfo } from 'node:os';
-import { StringDecoder } from 'node:string_decoder';
+import { setTimeout as pause } from 'node:timers/promises';
 import type { Data, Mark } from '../../remote/frames.ts';
 import type { Session } from '../../remote/session.ts';
 import type { Content } from '../../resources/contract.ts';
-import { LabError } from '../../shared/errors.ts';
+import { asLabError, LabError } from '../../shared/errors.ts';
 import { readOwnFile } from '../../shared/own-package.ts';
 import { quote } from '../../shared/quote.ts';
-import { reveal } from '../../shared/secret.ts';
-import { type Action, describeStep, isLocalFile, type Stage } from './compile.ts';
+import { metaLine, type RunMeta } from '../journal/record.ts';
+import type { HostLink } from '../link.ts';
+import { bytesOf, isLocalFile, type Stage } from './compile.ts';
+import { Follower, type StageEnd, type StageListener } from './follow-stage.ts';
 
-const control = readOwnFile('remote/control.sh').replaceAll(/^\s*#.*\n/gm, '');
+export const controlScript = ['remote/process.sh', 'remote/control.sh']
+  .map(readOwnFile)
+  .join('\n')
+  .replaceAll(/^\s*#.*\n/gm, '');
 /** Bytes of content in one piece of an upload. */
 const pieceBytes = 384 * 1024;
-/** Kept of an action's output for the error message. */
-const outputKept = 16 * 1024;
 const checkIntervalMs = 3000;
+/** How long a connection that was lost is tried again, in seconds, when no guard says how long. */
+const reconnectSeconds = 30;
+/** How long the host may take to take back what was not confirmed, in seconds: packages among it take their time. */
+const takeBackSeconds = 300;
+const retryMs = 1000;
 
-export interface StageListener {
-  started(action: Action): void;
-  output(action: Action, text: string): void;
-  finished(action: Action, durationMs: number, failure: LabError | undefined): void;
-  notice(text: string): void;
-}
+/** What the host does with the rest of a plan when nobody listens any more. */
+export type OnDisconnect = 'finish' | 'stop' | 'revert';
 
 export interface RunIdentity {
   readonly run: string;
+  readonly meta: RunMeta;
   /** The run that had changed the host last when its facts were read. */
   readonly lastRun: string | null;
   /** Stages of this run on this host before a reboot; default 0. */
   readonly stagesBefore?: number | undefined;
+  /** Default `finish`. */
+  readonly onDisconnect?: OnDisconnect | undefined;
+  /** How long the host waits for a fresh connection after what can cut the way to it. Default 60. */
+  readonly guardSeconds?: number | undefined;
+  /** Runs that the host's journal keeps. Default 50. */
+  readonly keepRuns?: number | undefined;
 }
 
-export type StageEnd = 'complete' | 'failed' | 'stopped';
-
 /**
- * The changing half of a run on one host: takes the lock once, then uploads and runs stages. Every stage runs detached;
- * this follows its log.
+ * The changing half of a run on one host: takes the lock once, then uploads and runs stages. Every stage runs detached on
+ * the host; this follows its log, over a new connection when the first is lost. A stage that can cut the way in stays only
+ * when a fresh connection to the declared endpoint confirms it.
  */
 export class Applier {
-  readonly #session: Session;
+  readonly #link: HostLink;
   readonly #identity: RunIdentity;
   #locked = false;
   #stages: number;
   #stopping = false;
 
-  constructor(session: Session, identity: RunIdentity) {
-    this.#session = session;
+  constructor(link: HostLink, identity: RunIdentity) {
+    this.#link = link;
     this.#identity = identity;
     this.#stages = identity.stagesBefore ?? 0;
   }
@@ -55,57 +65,205 @@ export class Applier {
     return this.#stages;
   }
 
+  /** The number that the next stage gets. */
+  get nextStage(): number {
+    return this.#stages + 1;
+  }
+
+  get guardSeconds(): number {
+    return this.#identity.guardSeconds ?? 60;
+  }
+
   /** Asks the host to end the stage after the action it is in. */
   async stop(): Promise<void> {
     if (this.#stopping || !this.#locked) return;
     this.#stopping = true;
-    await this.#session.send(': >"$LAB_DIR/stop"');
+    await this.#link.session.send(': >"$LAB_DIR/stop"');
   }
 
-  /** @throws LabError HOST_LOCKED, HOST_CHANGED, JOURNAL, CONNECTION_LOST */
+  /** @throws LabError HOST_LOCKED, HOST_CHANGED, JOURNAL, CONNECTION_LOST, GUARD_REVERTED */
   async apply(stage: Stage, listener: StageListener): Promise<StageEnd> {
     this.#stages++;
-    const follower = new Follower(this.#session, stage, `stage-${this.#stages}`, listener);
+    const follower = new Follower(this.#link.host.name, stage, this.#stages, listener);
     const answer: string[] = [];
     const consume = (token: Mark | Data) => {
       if (token.kind === 'data' && !follower.begun) answer.push(token.bytes.toString());
       else if (token.kind === 'mark' && token.fields[0] === 'e' && token.fields[1] === 'lock')
         this.#judgeLock(token, answer.join(''), listener);
+      else if (token.kind === 'mark' && (token.fields[0] === 'b' || token.fields[0] === 'e')) return;
       else follower.take(token);
     };
+    const nonce = this.#link.session.nonce;
     // The log is followed only after the answer: two that write at once would tear each other's marks.
-    await this.#session.exchange(this.#upload(stage), consume, undefined, 'lab_follow');
+    await this.#link.session.exchange(this.#upload(stage), consume, undefined, 'lab_follow');
     this.#locked = true;
-    const timer = setInterval(() => void this.#session.send('lab_check'), checkIntervalMs);
-    try {
-      if (!follower.ended) await this.#session.follow((token) => follower.take(token));
-    } finally {
-      clearInterval(timer);
+    const seconds = stage.risky ? this.guardSeconds : reconnectSeconds;
+    await this.#follow(follower, nonce, seconds);
+    const end = follower.result();
+    if (stage.risky && end === 'complete') return this.#confirm(follower, nonce, listener);
+    await this.#link.session.send('lab_stop_following');
+    return end;
+  }
+
+  /** Follows the log to its end; a connection that is lost is made anew, as the host works on. */
+  async #follow(follower: Follower, nonce: string, seconds: number): Promise<void> {
+    const deadline = Date.now() + seconds * 1000;
+    while (!follower.ended) {
+      const { session } = this.#link;
+      const timer = setInterval(() => void session.send(`lab_check ${follower.seen}`), checkIntervalMs);
+      try {
+        await session.follow((token) => follower.take(token));
+      } catch (thrown) {
+        if (!(thrown instanceof LabError) || thrown.code !== 'CONNECTION_LOST' || this.#stopping) throw thrown;
+        await this.#reconnect(follower, nonce, Math.max(deadline, Date.now() + reconnectSeconds * 1000), thrown);
+      } finally {
+        clearInterval(timer);
+      }
     }
-    await this.#session.send('lab_stop_following');
-    return follower.result();
+  }
+
+  /** @param lost what is thrown when the host does not answer in time */
+  async #reconnect(follower: Follower, nonce: string, deadline: number, lost: LabError): Promise<void> {
+    for (;;) {
+      try {
+        const session = await this.#link.fresh('any');
+        await this.#link.replace(session);
+        await this.#attach(session, follower, nonce);
+        return;
+      } catch (thrown) {
+        const code = asLabError(thrown).code;
+        if (Date.now() > deadline || code === 'HOST_KEY_CHANGED') throw lost;
+        await pause(retryMs);
+      }
+    }
+  }
+
+  /** The session becomes the run's controller, and reads its log from the beginning. */
+  async #attach(session: Session, follower: Follower, nonce: string): Promise<void> {
+    session.acceptMarks(nonce);
+    follower.again();
+    const script = `${controlScript}\nlab_attach ${quote(this.#identity.run)} ${this.#stages} ${quote(whoAmI())}`;
+    await session.exchange(script, () => {}, undefined, 'lab_follow');
+  }
+
+  /**
+   * Only a fresh connection to the endpoint that the inventory declares keeps a stage that can cut the way in: it proves
+   * address, port, login and the way to root at once.
+   */
+  async #confirm(follower: Follower, nonce: string, listener: StageListener): Promise<StageEnd> {
+    const { host } = this.#link;
+    const deadline = Date.now() + (this.guardSeconds - 1) * 1000;
+    let last: LabError | undefined;
+    do {
+      let session: Session | undefined;
+      try {
+        session = await within(this.#link.fresh('declared'), deadline - Date.now());
+        if (!(await this.#confirmOver(session))) break;
+        await this.#link.replace(session);
+        listener.notice('a fresh login confirmed the changes that could have cut the way in', 'info');
+        return 'complete';
+      } catch (thrown) {
+        await session?.[Symbol.asyncDispose]().catch(() => {});
+        last = asLabError(thrown);
+        await pause(Math.min(retryMs, Math.max(0, deadline - Date.now())));
+      }
+    } while (Date.now() < deadline);
+    listener.notice('no fresh login: the host takes back what it did');
+    await this.#watchTakenBack(follower, nonce, last);
+    throw new LabError('GUARD_REVERTED', `no fresh login within ${this.guardSeconds} s: everything was taken back`, {
+      host: host.name,
+      expected: `a login to ${describeEndpoint(host.connection)}, with root`,
+      found: last === undefined ? 'none' : last.message,
+      hint: 'the host is as it was before these changes; see what would have cut the way in, or give a longer --guard-timeout',
+      cause: last,
+    });
+  }
+
+  /** False when the host has decided already. */
+  async #confirmOver(session: Session): Promise<boolean> {
+    let confirmed = false;
+    const { run } = this.#identity;
+    const script = [
+      controlScript,
+      `lab_confirm ${quote(run)} ${this.#stages}`,
+      `lab_attach ${quote(run)} ${this.#stages} ${quote(whoAmI())}`,
+    ];
+    await session.exchange(
+      script.join('\n'),
+      (token) => {
+        if (token.kind === 'mark' && token.fields[0] === 'e' && token.fields[1] === 'confirm')
+          confirmed = token.fields[2] === '0';
+      },
+      20,
+    );
+    return confirmed;
+  }
+
+  async #watchTakenBack(follower: Follower, nonce: string, last: LabError | undefined): Promise<void> {
+    const deadline = Date.now() + takeBackSeconds * 1000;
+    const { host } = this.#link;
+    const unknown = new LabError(
+      'GUARD_UNKNOWN',
+      'the host does not answer while it takes back what was not confirmed',
+      {
+        host: host.name,
+        found: last?.message,
+        hint: `it goes on by itself; look again in some minutes with "lab history ${host.name}"`,
+      },
+    );
+    follower.goOn();
+    while (!follower.ended) {
+      await this.#reconnect(follower, nonce, deadline, unknown);
+      try {
+        await this.#link.session.follow((token) => follower.take(token));
+      } catch (thrown) {
+        if (Date.now() > deadline) throw unknown;
+        if (!(thrown instanceof LabError) || thrown.code !== 'CONNECTION_LOST') throw thrown;
+      }
+    }
   }
 
   /** Ends the run on the host and gives the lock back. */
-  async release(state: 'complete' | 'failed' | 'stopped'): Promise<void> {
-    if (this.#locked) await this.#session.exchange(`lab_release ${state}`, () => {});
+  async release(state: StageEnd): Promise<void> {
+    if (this.#locked)
+      await this.#link.session.exchange(`lab_release ${state} ${this.#identity.keepRuns ?? 50}`, () => {});
+  }
+
+  /** Writes a file of the host's state, `owned/…`, while the lock is held. */
+  async write(name: string, content: string): Promise<void> {
+    await this.#link.session.exchange(`lab_keep ${quote(name)} <<'LAB_END'\n${encode(content)}\nLAB_END`, () => {});
   }
 
   async *#upload(stage: Stage): AsyncGenerator<string> {
-    const { run, lastRun } = this.#identity;
-    if (this.#stages === (this.#identity.stagesBefore ?? 0) + 1) {
-      const who = `${userInfo().username}@${hostname()}`;
-      yield `${control}\nlab_lock ${quote(run)} ${quote(who)} ${quote(lastRun ?? '')}`;
-    }
+    if (!this.#locked && this.#stages === (this.#identity.stagesBefore ?? 0) + 1) yield this.#lock();
     yield `lab_stage ${this.#stages}`;
     for (const [name, content] of stage.blobs) yield* put(`blobs/${name}`, content);
     yield* put('program', stage.program);
-    yield 'lab_start';
+    yield* put('plan', stage.plan);
+    yield* put('sums', stage.sums);
+    yield `lab_start ${this.#identity.onDisconnect ?? 'finish'} ${stage.risky ? this.guardSeconds : 0}`;
   }
 
-  #judgeLock(mark: Mark, answer: string, listener: StageListener): void {
+  #lock(): string {
+    const { run, lastRun, meta } = this.#identity;
+    const words = [run, whoAmI(), lastRun ?? '', metaLine(meta)].map(quote);
+    return `${controlScript}\nlab_lock ${words.join(' ')}`;
+  }
+
+  /** Takes the lock without a stage: for what is only written down. */
+  async lock(listener: Pick<StageListener, 'notice'>): Promise<void> {
+    if (this.#locked) return;
+    const answer: string[] = [];
+    await this.#link.session.exchange(this.#lock(), (token) => {
+      if (token.kind === 'data') answer.push(token.bytes.toString());
+      else if (token.fields[0] === 'e') this.#judgeLock(token, answer.join(''), listener);
+    });
+    this.#locked = true;
+  }
+
+  #judgeLock(mark: Mark, answer: string, listener: Pick<StageListener, 'notice'>): void {
     const status = Number(mark.fields[2]);
-    const host = this.#session.host;
+    const host = this.#link.host.name;
     const fields = new Map(answer.split('\n').map((line) => line.split('=', 2) as [string, string]));
     const stale = fields.get('stale');
     if (status === 0) {
@@ -117,7 +275,7 @@ export class Applier {
       throw new LabError('HOST_LOCKED', 'another run is at work on this host', {
         host,
         found: `run ${fields.get('run')} of ${fields.get('who')}, since ${fields.get('since')}`,
-        hint: 'wait until it ends, and run this again',
+        hint: 'wait until it ends, and run this again; "lab resume" follows a run that lost its controller, "lab unlock" looks closer',
       });
     }
     if (status === 3) {
@@ -134,10 +292,33 @@ export class Applier {
   }
 }
 
+/** Who stands in the lock and in the history: `anna@laptop`. */
+export function whoAmI(): string {
+  return `${userInfo().username}@${hostname()}`;
+}
+
+function describeEndpoint({ user, address, port }: HostLink['host']['connection']): string {
+  return `${user === undefined ? '' : `${user}@`}${address}${port === undefined ? '' : `:${port}`}`;
+}
+
+async function within(opening: Promise<Session>, ms: number): Promise<Session> {
+  const late = Symbol('late');
+  const first = await Promise.race([opening, pause(Math.max(0, ms), late as unknown, { ref: false })]);
+  if (first !== late) return first as Session;
+  // Comes it after all, nobody needs it any more.
+  opening.then((session) => session[Symbol.asyncDispose]()).catch(() => {});
+  throw new LabError('UNREACHABLE', 'no fresh connection in time');
+}
+
 async function* put(name: string, content: Content): AsyncGenerator<string> {
   const command = `lab_put ${quote(name)} <<'LAB_END'\n`;
-  for await (const piece of pieces(content))
-    yield `${command}${piece.toString('base64').replaceAll(/(.{76})/g, '$1\n')}\nLAB_END`;
+  for await (const piece of pieces(content)) yield `${command}${encode(piece)}\nLAB_END`;
+}
+
+function encode(content: Buffer | string): string {
+  return Buffer.from(content)
+    .toString('base64')
+    .replaceAll(/(.{76})/g, '$1\n');
 }
 
 async function* pieces(content: Content): AsyncGenerator<Buffer> {
@@ -147,184 +328,6 @@ async function* pieces(content: Content): AsyncGenerator<Buffer> {
     yield* createReadStream(content.localFile, { highWaterMark: pieceBytes }) as AsyncIterable<Buffer>;
     return;
   }
-  const bytes = content instanceof Uint8Array ? Buffer.from(content) : Buffer.from(reveal(content));
+  const bytes = bytesOf(content);
   for (let at = 0; at === 0 || at < bytes.length; at += pieceBytes) yield bytes.subarray(at, at + pieceBytes);
-}
-
-interface Current {
-  readonly action: Action;
-  step: number;
-  readonly since: number;
-  output: string;
-  /** A character may come in two pieces. */
-  readonly decoder: StringDecoder;
-  unreverted: boolean;
-}
-
-/** Understands the marks of a stage's log. */
-class Follower {
-  begun = false;
-  ended = false;
-  readonly #session: Session;
-  readonly #stage: Stage;
-  readonly #listener: StageListener;
-  /** Of the stage's folder on the host: a late word about the stage before must not end this one. */
-  readonly #name: string;
-  #end: string | undefined;
-  /** How often the process was found to have ended; the first time its last words may still be on their way. */
-  #gone = 0;
-  /** Number of the last action that ended. */
-  #ended = 0;
-  #current: Current | undefined;
-
-  constructor(session: Session, stage: Stage, name: string, listener: StageListener) {
-    this.#session = session;
-    this.#stage = stage;
-    this.#name = name;
-    this.#listener = listener;
-  }
-
-  /** Takes a token of the log; true when the stage has ended. */
-  take(token: Mark | Data): boolean {
-    if (token.kind === 'data') {
-      this.#output(token.bytes);
-      return this.ended;
-    }
-    const [kind = '', number = '', status = ''] = token.fields;
-    if (kind === 'a' || kind === 'z') this.#requireOrder(kind, Number(number));
-    if (kind === 'a') this.#begin(this.#action(number));
-    else if (kind === 's' && this.#current !== undefined) this.#current.step = Number(status);
-    else if (kind === 'unreverted' && this.#current !== undefined) this.#current.unreverted = true;
-    else if (kind === 'z') this.#finish(this.#action(number), Number(status));
-    else if (kind === 'end' || (kind === 'gone' && number === this.#name && ++this.#gone > 1)) {
-      this.ended = true;
-      this.#end ??= kind === 'gone' ? 'gone' : number;
-    }
-    return this.ended;
-  }
-
-  result(): StageEnd {
-    if (this.#end === 'complete' || this.#end === 'failed' || this.#end === 'stopped') return this.#end;
-    const refused = this.#end === 'refused';
-    throw new LabError(
-      'JOURNAL',
-      refused
-        ? 'the plan could not be written to the host: nothing was changed'
-        : 'the host stopped working on the plan without saying how far it came',
-      {
-        host: this.#session.host,
-        hint: 'is the disk full, or the file system read-only? Run this again when that is mended: it finds out what was done',
-      },
-    );
-  }
-
-  #action(number: string): Action {
-    const action = this.#stage.actions[Number(number) - 1];
-    if (action === undefined)
-      throw new LabError('REMOTE_PROGRAM', `the host speaks of an unknown action ${number}`, {
-        host: this.#session.host,
-      });
-    return action;
-  }
-
-  /** Actions begin one after the other, and end before the next: anything else was not said by our program. */
-  #requireOrder(kind: 'a' | 'z', number: number): void {
-    const expected = kind === 'a' ? this.#ended + 1 : this.#current?.action.number;
-    if (number === expected && (kind === 'z' || this.#current === undefined)) {
-      if (kind === 'z') this.#ended = number;
-      return;
-    }
-    throw new LabError('REMOTE_PROGRAM', `the host speaks of action ${number} out of turn`, {
-      host: this.#session.host,
-    });
-  }
-
-  #begin(action: Action): void {
-    this.begun = true;
-    const decoder = new StringDecoder('utf8');
-    this.#current = { action, step: -1, since: performance.now(), output: '', decoder, unreverted: false };
-    this.#listener.started(action);
-  }
-
-  #output(bytes: Uint8Array): void {
-    if (this.#current === undefined) return;
-    const text = this.#current.decoder.write(Buffer.from(bytes));
-    this.#current.output = lastLines(this.#current.output + text);
-    this.#listener.output(this.#current.action, text);
-  }
-
-  #finish(action: Action, status: number): void {
-    const current = this.#current as Current;
-    const durationMs = performance.now() - current.since;
-    const failure = status === 0 ? undefined : this.#failure(current, status, durationMs);
-    this.#listener.finished(action, durationMs, failure);
-    this.#current = undefined;
-  }
-
-  #failure({ action, step: index, output, unreverted }: Current, status: number, durationMs: number): LabError {
-    const step = action.steps[index];
-    const at = action.planned.resource.at;
-    const host = this.#session.host;
-    if (status === 97) {
-      return new LabError('JOURNAL', 'the journal cannot be written: nothing was changed', {
-        host,
-        at,
-        output,
-        hint: 'is the disk full, or the file system read-only?',
-      });
-    }
-    // GNU's timeout gives 124, busybox's what the signal gives; a command may have either for reasons of its own.
-    const limit = step?.do === 'run' ? (step.timeoutSeconds ?? 600) : Number.POSITIVE_INFINITY;
-    const timedOut = step?.do === 'run' && [124, 137, 143].includes(status) && durationMs > limit * 900;
-    const command = describeStep(step);
-    return new LabError(
-      timedOut ? 'STEP_TIMEOUT' : 'STEP_FAILED',
-      timedOut ? `${action.planned.title}: no end within ${limit} s` : `${action.planned.title} failed`,
-      {
-        host,
-        at,
-        output,
-        found: command === undefined ? `exit code ${status}` : `exit code ${status} of: ${command}`,
-        hint: unreverted
-          ? 'what it had done could not be taken back in full: look at the host before the next run'
-          : (hintFor(output) ?? (canBeUndone(action) ? takenBack : stays)),
-      },
-    );
-  }
-}
-
-/** The end of an output, in whole lines: of a secret that was cut in half, nobody would recognise the rest. */
-function lastLines(output: string): string {
-  if (output.length <= outputKept) return output;
-  const end = output.slice(-outputKept);
-  return end.slice(end.search(/[\r\n]/) + 1);
-}
-
-/** What to do about the failures that everybody meets. */
-function hintFor(output: string): string | undefined {
-  const known: [RegExp, string][] = [
-    [/No space left on device/, 'the disk is full: free some space, and run this again'],
-    [/Read-only file system/, 'the file system is mounted read-only'],
-    [
-      /Operation not permitted/,
-      'even root may not do this: an immutable file (lsattr, chattr -i), or a container without the right',
-    ],
-    [
-      /Could not get lock|Waiting for cache lock/,
-      'another package manager is running on the host, unattended-upgrades perhaps',
-    ],
-    [
-      /Unable to locate package|no such package/i,
-      'no repository of the host has this package: a typing error, or a repository to add',
-    ],
-    [/Temporary failure resolving|Could not resolve/, 'the host cannot resolve names: look at its DNS and its way out'],
-  ];
-  return known.find(([pattern]) => pattern.test(output))?.[1];
-}
-
-const takenBack = 'it was taken back; the resource is as before';
-const stays = 'nothing says how to undo it: what it did before it failed stays';
-
-function canBeUndone({ planned }: Action): boolean {
-  return planned.changes.every(({ apply, revert }) => apply.length === 0 || revert.length > 0);
 }

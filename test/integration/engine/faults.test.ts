@@ -139,7 +139,7 @@ describe('a host that cannot do what it should', () => {
 });
 
 describe('a connection lost in the middle', () => {
-  it('lets the host finish what it has, and the next run finds it so', async () => {
+  it('is made anew, and the run reads on where it was', async () => {
     await using host = await startHost();
     const resources = () => [slowCommand({ seconds: 3, deadline: 60 }), marker()];
     let killed = false;
@@ -150,13 +150,16 @@ describe('a connection lost in the middle', () => {
         void host.sh('pkill -f "[s]shd: root" || true');
       },
     });
-    expect(outcome.finished).toMatchObject({ status: 'unreachable', failure: { code: 'CONNECTION_LOST' } });
-    expect(outcome.result.exitCode).toBe(3);
-
-    const meanwhile = await runOn(host, resources);
-    expect(meanwhile.finished.failure?.code).toBe('HOST_LOCKED');
-
-    await setTimeout(4000);
+    expect(outcome.finished.failure).toBeUndefined();
+    expect(killed).toBe(true);
+    expect(outcome.finished).toMatchObject({ status: 'changed', counts: { changed: 2 } });
+    const told = outcome.events.filter(({ event }) => event === 'resource-started' || event === 'resource-finished');
+    expect(told.map((event) => [event.event, 'resource' in event && event.resource])).toEqual([
+      ['resource-started', expect.stringMatching(/^slow-command:/)],
+      ['resource-finished', expect.stringMatching(/^slow-command:/)],
+      ['resource-started', 'file:/srv/marker'],
+      ['resource-finished', 'file:/srv/marker'],
+    ]);
     expect(await host.sh('cat /srv/marker')).toBe('here\n');
     const next = await runOn(host, resources);
     expect(next.finished).toMatchObject({ status: 'ok', counts: { changed: 0 } });

@@ -21,12 +21,15 @@ import { FactLoader } from '../../../src/remote/facts/loader.ts';
 import type { Session } from '../../../src/remote/session.ts';
 import type { Change, Content, Step } from '../../../src/resources/contract.ts';
 import { defineResource } from '../../../src/resources/define-resource.ts';
-import { Applier, type StageEnd } from '../../../src/runner/apply/apply-stage.ts';
+import { actionPlanOf } from '../../../src/runner/apply/action-plan.ts';
+import type { Applier } from '../../../src/runner/apply/apply-stage.ts';
 import { type Action, compileStage, type Stage } from '../../../src/runner/apply/compile.ts';
+import type { StageEnd } from '../../../src/runner/apply/follow-stage.ts';
 import type { Planned } from '../../../src/runner/plan/plan-host.ts';
 import type { LabError } from '../../../src/shared/errors.ts';
-import { Secret } from '../../../src/shared/secret.ts';
+import { Redactor, Secret } from '../../../src/shared/secret.ts';
 import {
+  applierOver,
   describeShells,
   hostileName,
   openLocalSession,
@@ -82,6 +85,14 @@ interface Applied {
 
 let runs = 0;
 
+function stageOf(run: string, planned: readonly Planned[]): Stage {
+  return compileStage(
+    run,
+    1,
+    planned.map((one) => actionPlanOf(one, new Redactor())),
+  );
+}
+
 async function applyIn(
   session: Session,
   state: string,
@@ -90,17 +101,18 @@ async function applyIn(
 ): Promise<Applied> {
   const run = `test-run-${runs++}`;
   const lastRun = (await new FactLoader(session).state()).lastRun;
-  const applier = new Applier(session, { run, lastRun });
+  const applier = applierOver(session, { run, lastRun });
   const finished: { number: number; failure: LabError | undefined }[] = [];
   const notices: string[] = [];
   let output = '';
-  const stage = compileStage(run, planned);
+  const stage = stageOf(run, planned);
   const end = await applier.apply(stage, {
     started: (started) => whenStarted(started, applier),
     output: (_, text) => {
       output += text;
     },
     finished: ({ number }, _, failure) => finished.push({ number, failure }),
+    undone: () => {},
     notice: (text) => notices.push(text),
   });
   await applier.release(end);
@@ -140,7 +152,12 @@ function snapshot(path: string): Record<string, unknown> {
   return seen;
 }
 
-const journalOf = ({ directory }: Applied) => readFileSync(join(directory, 'journal'), 'utf8').trimEnd().split('\n');
+const journalOf = ({ directory }: Applied) =>
+  readFileSync(join(directory, 'journal'), 'utf8')
+    .trimEnd()
+    .split('\n')
+    .map((line) => line.replace(/ #\d+$/, ''))
+    .filter((line) => !/^(saved|after) /.test(line));
 
 describeShells('applying a stage', (shell) => {
   const folder = temporaryFolder();
@@ -353,7 +370,8 @@ describeShells('applying a stage', (shell) => {
       action({ apply: [write(at('file'), 'half')], revert: restoring(at('file')) }),
     ]);
     // As a power cut between the write and its record leaves it.
-    writeFileSync(join(applied.directory, 'journal'), 'begin 1\n');
+    const journal = readFileSync(join(applied.directory, 'journal'), 'utf8');
+    writeFileSync(join(applied.directory, 'journal'), journal.slice(0, journal.indexOf('after ')));
     revert(shell, applied);
     expect(readdirSync(files)).toEqual([]);
   });
@@ -428,12 +446,13 @@ describeShells('applying a stage', (shell) => {
     const { state, at } = fresh();
     await using session = await openSession(shell, state);
     const seen: string[] = [];
-    const applier = new Applier(session, { run: 'live', lastRun: null });
+    const applier = applierOver(session, { run: 'live', lastRun: null });
     const script = 'echo one; while [ ! -e "$1" ]; do sleep 0.05; done; echo two';
-    await applier.apply(compileStage('live', [action({ apply: [command(script, at('seen'))] })]), {
+    await applier.apply(stageOf('live', [action({ apply: [command(script, at('seen'))] })]), {
       started: () => {},
       finished: () => {},
       notice: () => {},
+      undone: () => {},
       output: (_, text) => {
         seen.push(text);
         if (seen.join('').includes('one')) writeFileSync(at('seen'), '');
@@ -445,15 +464,15 @@ describeShells('applying a stage', (shell) => {
   it('ends a stage that lost its controller, gives the lock back and leaves no process behind', async () => {
     const { state, at } = fresh();
     const { session, cutConnection } = await openLocalSession(shell, state);
-    const applier = new Applier(session, { run: 'lost', lastRun: null });
+    const applier = applierOver(session, { run: 'lost', lastRun: null });
     const script = 'while [ ! -e "$1" ]; do sleep 0.05; done';
-    const stage = compileStage('lost', [
+    const stage = stageOf('lost', [
       action({ apply: [command(script, at('go'))] }),
       action({ apply: [write(at('last'), 'x')] }),
     ]);
     // Not in the middle of the upload's last line, where the follower of the log is only being started.
     const listener = {
-      ...{ output: () => {}, finished: () => {}, notice: () => {} },
+      ...{ output: () => {}, finished: () => {}, undone: () => {}, notice: () => {} },
       started: () => void setTimeout(50).then(cutConnection),
     };
     await expect(applier.apply(stage, listener)).rejects.toMatchObject({ code: 'CONNECTION_LOST' });
@@ -461,7 +480,7 @@ describeShells('applying a stage', (shell) => {
     for (let tries = 0; tries < 100 && existsSync(join(state, 'lock')); tries++) await setTimeout(50);
     expect(existsSync(join(state, 'lock'))).toBe(false);
     expect(readFileSync(at('last'), 'utf8')).toBe('x');
-    expect(readFileSync(join(state, 'runs/lost/state'), 'utf8')).toBe('complete\n');
+    expect(readFileSync(join(state, 'runs/lost/state'), 'utf8')).toMatch(/^unattended /);
     await setTimeout(100);
     expect(followersOf(state)).toEqual([]);
   });
@@ -471,7 +490,7 @@ describeShells('applying a stage', (shell) => {
     await using session = await openSession(shell, state);
     const pidFile = (run: string) => join(state, 'runs', run, 'pid');
     const killed = applyIn(session, state, [action({ apply: [command('sleep 30')] })], () => {
-      process.kill(Number(readFileSync(pidFile(`test-run-${runs - 1}`), 'utf8')), 'SIGKILL');
+      process.kill(Number.parseInt(readFileSync(pidFile(`test-run-${runs - 1}`), 'utf8'), 10), 'SIGKILL');
     });
     await expect(killed).rejects.toMatchObject({ code: 'JOURNAL' });
   });

@@ -40,8 +40,10 @@ async function runBase(
     playbook,
     hosts: [{ ...declared, connection: { ...host.connection, ...connection } }],
     playsOf: () => [play],
-    connect: ({ name, connection: settings }) =>
-      connect(name, settings, { hostKeys: { pinned: () => host.hostKeys, firstContact: async () => false } }),
+    connect: async ({ name, connection: settings }) => {
+      const hostKeys = { pinned: () => host.hostKeys, firstContact: async () => false };
+      return { connection: await connect(name, settings, { hostKeys }), settings };
+    },
     onEvent: (event) => events.push(event),
     stop: new AbortController().signal,
   });

@@ -3,11 +3,17 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 
 import { join } from 'node:path';
 import { beforeAll, expect, it } from 'vitest';
 import { FactLoader } from '../../../src/remote/facts/loader.ts';
-import { Applier, type StageListener } from '../../../src/runner/apply/apply-stage.ts';
 import { compileStage } from '../../../src/runner/apply/compile.ts';
-import { describeShells, openSession, type Shell, temporaryFolder } from './support.ts';
+import type { StageListener } from '../../../src/runner/apply/follow-stage.ts';
+import { applierOver, describeShells, openSession, type Shell, temporaryFolder } from './support.ts';
 
-const quiet: StageListener = { started: () => {}, output: () => {}, finished: () => {}, notice: () => {} };
+const quiet: StageListener = {
+  started: () => {},
+  output: () => {},
+  finished: () => {},
+  undone: () => {},
+  notice: () => {},
+};
 
 /** A lock as a run left it that ended without giving it back. */
 function leaveLock(state: string, fields: { pid: number; boot: string; stagePid?: number }): void {
@@ -16,7 +22,19 @@ function leaveLock(state: string, fields: { pid: number; boot: string; stagePid?
   mkdirSync(join(state, 'pending'), { recursive: true });
   const lines = ['run=earlier', 'who=ann@laptop', `pid=${pid}`, `boot=${boot}`, 'since=2026-01-01T00:00:00Z'];
   writeFileSync(join(state, 'lock'), `${lines.join('\n')}\n`);
-  if (stagePid !== undefined) writeFileSync(join(state, 'runs/earlier/pid'), `${stagePid}\n`);
+  const sign = (file: string, of: number) => writeFileSync(join(state, 'runs/earlier', file), `${of} ${birthOf(of)}\n`);
+  sign('controller', pid);
+  writeFileSync(join(state, 'runs/earlier/heartbeat'), '0\n');
+  if (stagePid !== undefined) sign('pid', stagePid);
+}
+
+/** When a process began, in clock ticks since the boot (proc(5)). */
+function birthOf(pid: number): string {
+  try {
+    return readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ').at(-1)?.split(' ')[19] ?? '';
+  } catch {
+    return '1';
+  }
 }
 
 /** A process id that was in use, and is no longer. */
@@ -30,8 +48,8 @@ async function deadPid(): Promise<number> {
 async function lockOnce(shell: Shell, state: string, run: string, lastRun: string | null = null): Promise<string[]> {
   await using session = await openSession(shell, state);
   const notices: string[] = [];
-  const applier = new Applier(session, { run, lastRun });
-  const end = await applier.apply(compileStage(run, []), { ...quiet, notice: (text) => notices.push(text) });
+  const applier = applierOver(session, { run, lastRun });
+  const end = await applier.apply(compileStage(run, 1, []), { ...quiet, notice: (text) => notices.push(text) });
   await applier.release(end);
   return notices;
 }
@@ -49,8 +67,8 @@ describeShells('the lock of a host', (shell) => {
   it('is held for a run and given back', async () => {
     const state = freshState();
     await using session = await openSession(shell, state);
-    const applier = new Applier(session, { run: 'one', lastRun: null });
-    await applier.apply(compileStage('one', []), quiet);
+    const applier = applierOver(session, { run: 'one', lastRun: null });
+    await applier.apply(compileStage('one', 1, []), quiet);
     const lock = (await new FactLoader(session).state()).lock;
     expect(lock?.get('run')).toBe('one');
     expect(lock?.get('boot')).toBe(boot);
@@ -76,7 +94,7 @@ describeShells('the lock of a host', (shell) => {
     const sessions = await Promise.all(Array.from({ length: 6 }, () => openSession(shell, state)));
     const outcomes = await Promise.allSettled(
       sessions.map((session, index) =>
-        new Applier(session, { run: `run-${index}`, lastRun: null }).apply(compileStage(`run-${index}`, []), quiet),
+        applierOver(session, { run: `run-${index}`, lastRun: null }).apply(compileStage(`run-${index}`, 1, []), quiet),
       ),
     );
     expect(outcomes.filter(({ status }) => status === 'fulfilled')).toHaveLength(1);
@@ -91,7 +109,7 @@ describeShells('the lock of a host', (shell) => {
     const sessions = await Promise.all(Array.from({ length: 6 }, () => openSession(shell, state)));
     const outcomes = await Promise.allSettled(
       sessions.map((session, index) =>
-        new Applier(session, { run: `run-${index}`, lastRun: null }).apply(compileStage(`run-${index}`, []), quiet),
+        applierOver(session, { run: `run-${index}`, lastRun: null }).apply(compileStage(`run-${index}`, 1, []), quiet),
       ),
     );
     expect(outcomes.filter(({ status }) => status === 'fulfilled')).toHaveLength(1);

@@ -4,7 +4,11 @@ import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, describe } from 'vitest';
+import type { Host } from '../../../src/model/types.ts';
 import { Session } from '../../../src/remote/session.ts';
+import { Applier, type RunIdentity } from '../../../src/runner/apply/apply-stage.ts';
+import { HostLink } from '../../../src/runner/link.ts';
+import { LabError } from '../../../src/shared/errors.ts';
 import type { Connection, RemoteProcess } from '../../../src/transport/contract.ts';
 
 /** A shell of this machine that stands for a host's, with the tools that such a host has. */
@@ -85,6 +89,17 @@ export async function openLocalSession(shell: Shell, state: string): Promise<Loc
   };
   const session = await Session.open(connection, { transport: 'local', address: 'here', become: 'none' });
   return { session, cutConnection: () => void remote.stdin.end() };
+}
+
+/** The changing half of a run over a session that is never replaced. */
+export function applierOver(session: Session, identity: Omit<RunIdentity, 'meta'>): Applier {
+  const host = { name: 'here', connection: { transport: 'local', address: 'here', become: 'none' } } as Host;
+  const connect = async (): Promise<never> => {
+    // A code that no waiting mends.
+    throw new LabError('HOST_KEY_CHANGED', 'this session is the only one');
+  };
+  const meta: RunIdentity['meta'] = { version: 1, playbook: 'test', mode: 'run', roles: [] };
+  return new Applier(HostLink.over(host, connect, session), { meta, ...identity });
 }
 
 function killGroup(pid: number | undefined): void {

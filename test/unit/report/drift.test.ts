@@ -36,8 +36,18 @@ function reportOf(exitCode: ExitCode, hosts: Readonly<Record<string, Told>>): Dr
   });
   const results: RunResult['hosts'][number][] = [];
   for (const [host, { status, resources, always = [], failure }] of Object.entries(hosts)) {
-    const counts = { total: 0, inSync: 0, changed: 0, knownAfterApply: 0, failed: 0, notReached: 0, differences: 0 };
-    if (resources !== undefined) state.handle({ ...base, event: 'host-planned', host, stage: 1, resources });
+    const counts = {
+      total: 0,
+      inSync: 0,
+      changed: 0,
+      knownAfterApply: 0,
+      failed: 0,
+      notReached: 0,
+      differences: 0,
+      orphans: 0,
+    };
+    if (resources !== undefined)
+      state.handle({ ...base, event: 'host-planned', host, stage: 1, resources, orphans: [] });
     state.handle({ ...base, event: 'host-finished', host, status, counts, roundTrips: 1, durationMs: 1, failure });
     const planned = (resources ?? []).map(({ resource, title, changes }) => ({
       key: resource,

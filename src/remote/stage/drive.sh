@@ -1,0 +1,218 @@
+# Drives the actions of a stage, forwards and back. POSIX sh. The end of the fixed part of every stage's program.
+# shellcheck disable=SC2153 # settings.sh gives LAB_STATE
+
+# lab_pending_add NAME KEY / lab_pending_clear NAME : a restart is written down before the change that needs it.
+lab_pending_add() { printf '%s\n' "$2" >"$LAB_STATE/pending/$1" && lab_sync "$LAB_STATE/pending/$1"; }
+lab_pending_clear() { rm -f "$LAB_STATE/pending/$1"; }
+
+lab_action() {
+  LAB_ACTION_DIR=$LAB_DIR/action.$1
+  export LAB_ACTION_DIR
+  # The journal says what is about to happen, and holds what is needed to undo it, before it happens.
+  if ! mkdir -p "$LAB_ACTION_DIR" || ! "save_$1" || ! lab_journal "begin $1" || ! lab_sync "$LAB_DIR/journal" "$LAB_DIR"; then
+    echo "the journal cannot be written: nothing was changed"
+    # What fills the disk must not stay.
+    rm -rf "$LAB_DIR/saved.$1".*
+    return 97
+  fi
+  ("apply_$1") </dev/null
+}
+
+lab_apply_all() {
+  lab_sign "$LAB_RUN_DIR/pid"
+  # Room for marks and journal lines, given back when the disk is full at the worst moment.
+  if ! head -c 65536 /dev/zero >"$LAB_DIR/reserve" || ! lab_load_journal || ! lab_hook; then
+    lab_refuse_all
+    return
+  fi
+  if lab_guarded && ! lab_arm_guard; then
+    echo "the guard could not be armed"
+    lab_decide failed
+    lab_refuse_all
+    return
+  fi
+  printf '%s\n' "$LAB_RUN" >"$LAB_STATE/last-run"
+  lab_n=0
+  lab_end=complete
+  while [ "$lab_n" -lt "$1" ]; do
+    lab_n=$((lab_n + 1))
+    # Done before the host went down or was told to stop.
+    case $(lab_fate "$lab_n") in "done") continue ;; esac
+    lab_may_go_on || break
+    lab_mark a "$lab_n"
+    if lab_guarded; then "limit_$lab_n"; fi
+    lab_action "$lab_n"
+    lab_result=$?
+    if [ "$lab_result" -ne 0 ]; then
+      lab_fail "$lab_n" "$lab_result"
+      lab_end=failed
+      break
+    fi
+    rm -f "$LAB_DIR/blobs/a$lab_n".*
+    if lab_guarded; then lab_deadline "$LAB_GUARD"; fi
+    "after_$lab_n"
+    lab_journal "done $lab_n"
+    lab_mark z "$lab_n" 0
+  done
+  rm -f "$LAB_DIR/reserve"
+  lab_finish "$lab_end"
+}
+
+# Nothing was changed; the run can be tried again.
+lab_refuse_all() {
+  rm -f "$LAB_DIR/reserve"
+  echo "no journal can be kept in $LAB_STATE: nothing was changed"
+  lab_mark a 1
+  lab_mark z 1 97
+  lab_unhook
+  lab_mark end failed
+}
+
+# False, with lab_end set, when the stage must not go on.
+lab_may_go_on() {
+  if [ -e "$LAB_DIR/stop" ]; then
+    lab_end=stopped
+    return 1
+  fi
+  [ "$LAB_ON_DISCONNECT" != finish ] || return 0
+  lab_attended "$LAB_RUN" && return 0
+  if [ "$LAB_ON_DISCONNECT" = stop ]; then lab_end=stopped; else lab_end=reverted; fi
+  return 1
+}
+
+# lab_fail N CODE : what an action did half is taken back, so that the resource is as before.
+lab_fail() {
+  rm -f "$LAB_DIR/reserve"
+  # 97: it did not begin.
+  if [ "$2" -ne 97 ]; then
+    lab_undone=ok
+    ("revert_$1") </dev/null >"$LAB_DIR/revert.$1.log" 2>&1 || lab_undone=
+    ("settle_$1") </dev/null >>"$LAB_DIR/revert.$1.log" 2>&1 || lab_undone=
+    [ -n "$lab_undone" ] || lab_mark unreverted "$1"
+  fi
+  lab_journal "failed $1 $2"
+  lab_mark z "$1" "$2"
+}
+
+# lab_finish END : complete, failed, stopped or reverted.
+lab_finish() {
+  lab_end=$1
+  if lab_guarded && [ "$lab_end" != complete ]; then
+    # All or nothing: a half of what leads to another way in may lead nowhere.
+    if ! lab_decide "$lab_end"; then
+      # The guardian came first, and ends this process.
+      sleep 60
+      return
+    fi
+    lab_revert_all
+  elif [ "$lab_end" = reverted ]; then
+    lab_revert_run
+  fi
+  lab_journal "end $lab_end"
+  # Until it is confirmed, a reboot takes it back.
+  if ! lab_guarded || [ "$lab_end" != complete ]; then
+    lab_unhook
+    # Nobody is there to end the run when the controller has gone.
+    lab_attended "$LAB_RUN" || lab_end_run "$(lab_unattended "$lab_end")"
+  fi
+  lab_mark end "$lab_end"
+}
+
+# Finished alone: what comes after this stage, only the controller knows.
+lab_unattended() { if [ "$1" = complete ]; then printf unattended; else printf '%s' "$1"; fi; }
+
+# Takes back every action that stands, last first. Restarts follow when all files are as before.
+lab_revert_all() {
+  lab_journaled undoing || lab_journal undoing
+  lab_n=$lab_count
+  while [ "$lab_n" -gt 0 ]; do
+    case $(lab_fate "$lab_n") in begin | done) lab_revert "$lab_n" ;; esac
+    lab_n=$((lab_n - 1))
+  done
+  while [ "$lab_n" -lt "$lab_count" ]; do
+    lab_n=$((lab_n + 1))
+    # A restart that failed because of what is taken back by now can succeed.
+    case $(lab_fate "$lab_n") in reverted | failed) ;; *) continue ;; esac
+    LAB_ACTION_DIR=$LAB_DIR/action.$lab_n
+    ("settle_$lab_n") </dev/null || lab_mark unsettled "$lab_n"
+  done
+  lab_journal undone
+}
+
+# lab_revert N
+lab_revert() {
+  LAB_ACTION_DIR=$LAB_DIR/action.$1
+  export LAB_ACTION_DIR
+  ("revert_$1") </dev/null
+  lab_result=$?
+  if [ "$lab_result" -eq 0 ]; then
+    lab_journal "reverted $1"
+    "forget_$1"
+  fi
+  lab_mark undone "$1" "$lab_result"
+}
+
+# This stage and those before it.
+lab_revert_run() {
+  lab_revert_all
+  lab_number=${LAB_DIR##*-}
+  while [ "$lab_number" -gt 1 ]; do
+    lab_number=$((lab_number - 1))
+    sh "$LAB_RUN_DIR/stage-$lab_number/program" revert "$LAB_RUN_DIR/stage-$lab_number" </dev/null
+  done
+}
+
+# After a crash: what stands half done is taken back; more than that only when the guard or the playbook say so.
+lab_recover() {
+  exec >>"$LAB_DIR/log" 2>&1
+  if [ -e "$LAB_RUN_DIR/state" ] || lab_held "$LAB_RUN_DIR/owner"; then return 0; fi
+  lab_state=interrupted
+  if [ "$(lab_held_boot_of_run)" = "$(lab_boot_id)" ]; then lab_kill_session "$LAB_RUN_DIR/pid"; fi
+  if ! lab_load_journal; then
+    lab_state=damaged
+  elif lab_guarded && [ "$(lab_decision)" != confirmed ]; then
+    lab_decide rebooted
+    lab_mark unconfirmed
+    lab_revert_all
+    lab_state=guard-reverted
+  elif { lab_journaled undoing && ! lab_journaled undone; } || [ "$LAB_ON_DISCONNECT" = revert ]; then
+    lab_revert_run
+    lab_state=reverted
+  else
+    lab_recover_half
+  fi
+  lab_end_run "$lab_state"
+  lab_unhook
+  lab_mark end "$lab_state"
+}
+
+lab_held_boot_of_run() {
+  while IFS= read -r lab_line; do
+    case $lab_line in boot=*) printf '%s' "${lab_line#boot=}" ;; esac
+  done 2>/dev/null <"$LAB_RUN_DIR/owner"
+}
+
+lab_recover_half() {
+  lab_n=$lab_count
+  while [ "$lab_n" -gt 0 ]; do
+    if [ "$(lab_fate "$lab_n")" = begin ]; then
+      lab_revert "$lab_n"
+      ("settle_$lab_n") </dev/null || lab_mark unsettled "$lab_n"
+    fi
+    lab_n=$((lab_n - 1))
+  done
+}
+
+# lab_drive VERB COUNT
+lab_drive() {
+  lab_count=$2
+  case $1 in
+    apply) lab_apply_all "$2" ;;
+    guard) lab_watch ;;
+    recover) lab_recover ;;
+    revert)
+      lab_load_journal && lab_revert_all
+      lab_mark end reverted
+      ;;
+  esac
+}

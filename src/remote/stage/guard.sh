@@ -1,0 +1,87 @@
+# The guard of a stage that can cut the way to the host or the rights on it: unless a fresh connection confirms the stage in
+# time, everything it did is taken back, by the host itself, also after a reboot. POSIX sh. Part of every stage's program.
+#
+# The folder guard.decided is made by whoever decides, which can be only one: the controller (confirmed), the guardian
+# (expired), the stage itself (failed), or the next boot (rebooted). The word stands in the file guard.decided/word.
+
+lab_guarded() { [ "$LAB_GUARD" -gt 0 ]; }
+
+# lab_decide WORD
+lab_decide() { mkdir "$LAB_DIR/guard.decided" 2>/dev/null && printf '%s\n' "$1" >"$LAB_DIR/guard.decided/word"; }
+
+lab_decision() { lab_line_of "$LAB_DIR/guard.decided/word" 2>/dev/null; }
+
+# lab_deadline SECONDS : from now.
+lab_deadline() { printf '%s\n' "$(($(lab_uptime) + $1))" >"$LAB_DIR/deadline.new" && mv -f "$LAB_DIR/deadline.new" "$LAB_DIR/deadline"; }
+
+# Before the first change. What starts the guardian must not be what the stage is about to cut: under systemd it is a
+# service of its own, which no restart of sshd and no end of a session touches.
+lab_arm_guard() {
+  lab_deadline "$LAB_GUARD" && lab_journal "guard $LAB_GUARD" && lab_sync "$LAB_DIR/journal" || return 1
+  if [ ! -d /run/systemd/system ] || ! systemd-run --quiet --collect --unit="lab-guard-$LAB_RUN-${LAB_DIR##*-}" \
+    sh "$LAB_DIR/program" guard "$LAB_DIR" 2>/dev/null; then
+    setsid sh "$LAB_DIR/program" guard "$LAB_DIR" >/dev/null 2>&1 </dev/null &
+  fi
+  # It signs when it runs; without it nothing may change.
+  lab_tries=0
+  until [ -s "$LAB_RUN_DIR/guardian" ]; do
+    lab_tries=$((lab_tries + 1))
+    [ "$lab_tries" -le 100 ] || return 1
+    sleep 0.1 2>/dev/null || sleep 1
+  done
+}
+
+# What the guardian does: waits for the decision, or takes it when the time is over.
+lab_watch() {
+  exec >>"$LAB_DIR/log" 2>&1
+  lab_sign "$LAB_RUN_DIR/guardian"
+  until [ -e "$LAB_DIR/guard.decided" ]; do
+    if [ "$(lab_uptime)" -ge "$(lab_line_of "$LAB_DIR/deadline")" ]; then
+      lab_decide expired || break
+      lab_kill_session "$LAB_RUN_DIR/pid"
+      lab_take_back_guarded
+      break
+    fi
+    sleep 1
+  done
+  rm -f "$LAB_RUN_DIR/guardian"
+}
+
+lab_take_back_guarded() {
+  lab_mark unconfirmed
+  lab_load_journal || lab_mark damaged
+  lab_revert_all
+  lab_end_run guard-reverted
+  lab_unhook
+  lab_mark end guard-reverted
+}
+
+# So that a host that goes down in the middle of a stage is put in order when it comes up again. Where the host starts
+# services in a way that is not known, the next run does it.
+lab_hook() {
+  [ "$LAB_STATE" = /var/lib/lab ] || return 0
+  if [ -d /run/systemd/system ]; then
+    mkdir -p /etc/systemd/system/multi-user.target.wants || return 1
+    cat >/etc/systemd/system/lab-recover.service <<UNIT || return 1
+[Unit]
+Description=Takes back what a run of lab had half done when this host went down
+After=local-fs.target basic.target network.target dbus.service ssh.service sshd.service nftables.service ufw.service
+
+[Service]
+Type=oneshot
+ExecStart=/bin/sh $LAB_DIR/program recover $LAB_DIR
+UNIT
+    ln -sf ../lab-recover.service /etc/systemd/system/multi-user.target.wants/lab-recover.service
+  elif [ -d /etc/local.d ]; then
+    printf '#!/bin/sh\nexec sh %s/program recover %s\n' "$LAB_DIR" "$LAB_DIR" >/etc/local.d/lab-recover.start &&
+      chmod 0755 /etc/local.d/lab-recover.start
+  elif [ -d /etc/cron.d ]; then
+    printf '@reboot root sh %s/program recover %s\n' "$LAB_DIR" "$LAB_DIR" >/etc/cron.d/lab-recover
+  fi
+}
+
+lab_unhook() {
+  [ "$LAB_STATE" = /var/lib/lab ] || return 0
+  rm -f /etc/systemd/system/multi-user.target.wants/lab-recover.service /etc/systemd/system/lab-recover.service \
+    /etc/local.d/lab-recover.start /etc/cron.d/lab-recover
+}
