@@ -28,6 +28,11 @@ export interface LoadOptions {
   readonly typeCheck: boolean;
 }
 
+/** For commands without a playbook. */
+export function addLimitOption(command: Command): Command {
+  return command.option('-l, --limit <patterns>', 'only these hosts: names, groups, globs, home:!nas', list, []);
+}
+
 export function addSelectOptions(command: Command): Command {
   return command
     .option(

@@ -21,6 +21,8 @@ export type PlaybookOptions = SelectOptions &
   ShowOptions &
   LoadOptions & {
     readonly mode: RunMode;
+    readonly prune?: boolean | undefined;
+    readonly guardSeconds?: number | undefined;
     /** Shows the run instead of what `output` asks for. */
     readonly renderer?: Renderer;
     readonly review?: RunOptions['review'];

@@ -37,7 +37,11 @@ lab_lock() {
 
 # lab_own WHO : writes down whose run it is, and that this shell is its controller.
 lab_own() {
-  printf 'run=%s\nwho=%s\npid=%s\nboot=%s\nsince=%s\n' "$LAB_RUN" "$1" "$$" "$(lab_boot_id)" "$(date -u +%Y-%m-%dT%H:%M:%SZ)" >"$LAB_STATE/runs/$LAB_RUN/owner" &&
+  lab_since=
+  while IFS= read -r lab_line; do
+    case $lab_line in since=*) lab_since=${lab_line#since=} ;; esac
+  done 2>/dev/null <"$LAB_STATE/runs/$LAB_RUN/owner"
+  printf 'run=%s\nwho=%s\npid=%s\nboot=%s\nsince=%s\n' "$LAB_RUN" "$1" "$$" "$(lab_boot_id)" "${lab_since:-$(date -u +%Y-%m-%dT%H:%M:%SZ)}" >"$LAB_STATE/runs/$LAB_RUN/owner" &&
     lab_sign "$LAB_STATE/runs/$LAB_RUN/controller" && lab_beat
 }
 
@@ -137,9 +141,13 @@ lab_attach() {
       LAB_READY=1
     fi
     if lab_runs "$LAB_PID_FILE"; then lab_fact running yes; fi
+    lab_fact decided "$(lab_line_of "$LAB_DIR/guard.decided/word" 2>/dev/null)"
   fi
   lab_e attach 0
 }
+
+# A question without an answer of its own: what follows it is what counts.
+lab_look() { :; }
 
 # Takes the lock again for a run that was cut short, and goes on with its stage.
 lab_go_on() {
@@ -201,6 +209,9 @@ lab_stop_following() {
   LAB_TAIL=
   rm -f "$LAB_DIR"/blobs/a*
 }
+
+# lab_seen_end RUN STATE : somebody has seen how a run ended that was alone when it did.
+lab_seen_end() { printf '%s %s\n' "$2" "$(date -u +%Y-%m-%dT%H:%M:%SZ)" >"$LAB_STATE/runs/$1/state"; }
 
 # lab_release STATE KEEP : ends the run on this host, and forgets runs beyond the last KEEP.
 lab_release() {

@@ -1,4 +1,5 @@
 # Reads the journal of a host, and changes nothing. POSIX sh. Sent by the commands that look at earlier runs.
+# shellcheck disable=SC2154 # process.sh assigns lab_pid and lab_held_boot
 
 # One frame a run, oldest first.
 lab_read_runs() {
@@ -13,8 +14,25 @@ lab_read_runs() {
     for lab_stage_dir in "$lab_dir"/stage-*; do
       [ -r "$lab_stage_dir/plan" ] && lab_fact stage "${lab_stage_dir##*-}"
     done
+    lab_fact "done" "$(cat "$lab_dir"/stage-*/journal 2>/dev/null | grep -c '^done ')"
     lab_e run 0
   done
+}
+
+# What the lock says, and whether anybody is behind it.
+lab_read_lock() {
+  lab_b lock
+  if [ -r "$LAB_STATE/lock" ]; then
+    cat "$LAB_STATE/lock"
+    lab_fact now "$(date -u +%Y-%m-%dT%H:%M:%SZ)"
+    lab_name=$(lab_run_of_lock)
+    if lab_held "$LAB_STATE/lock"; then lab_fact held yes; fi
+    [ "$lab_held_boot" = "$(lab_boot_id)" ] || lab_fact rebooted yes
+    if lab_runs "$LAB_STATE/runs/$lab_name/pid"; then lab_fact stage "$lab_pid"; fi
+    if lab_runs "$LAB_STATE/runs/$lab_name/guardian"; then lab_fact guardian "$lab_pid"; fi
+    if lab_attended "$lab_name"; then lab_fact controller "$lab_pid"; fi
+  fi
+  lab_e lock 0
 }
 
 # lab_read_stage RUN STAGE : its plan, its journal, what of it does not have its checksum any more, and the checksums of what

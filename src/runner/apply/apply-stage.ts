@@ -1,6 +1,7 @@
 import { createReadStream } from 'node:fs';
 import { hostname, userInfo } from 'node:os';
 import { setTimeout as pause } from 'node:timers/promises';
+import { parsePairs } from '../../remote/facts/parse-system.ts';
 import type { Data, Mark } from '../../remote/frames.ts';
 import type { Session } from '../../remote/session.ts';
 import type { Content } from '../../resources/contract.ts';
@@ -103,6 +104,47 @@ export class Applier {
     if (stage.risky && end === 'complete') return this.#confirm(follower, nonce, listener);
     await this.#link.session.send('lab_stop_following');
     return end;
+  }
+
+  /**
+   * Follows a stage that another controller began: one that is under way, that ended alone, or, with `goOn`, one that was cut
+   * short, which then does the rest.
+   *
+   * @throws LabError HOST_LOCKED, JOURNAL, CONNECTION_LOST, GUARD_REVERTED
+   */
+  async takeOver(stage: Stage, number: number, goOn: boolean, listener: StageListener): Promise<StageEnd> {
+    this.#stages = number;
+    const { session, host } = this.#link;
+    const follower = new Follower(host.name, stage, number, listener);
+    const said: string[] = [];
+    const who = quote(whoAmI());
+    await session.exchange(
+      `${controlScript}\nlab_attach ${quote(this.#identity.run)} ${number} ${who}`,
+      (token) => void (token.kind === 'data' && said.push(token.bytes.toString())),
+    );
+    const facts = new Map(parsePairs(Buffer.from(said.join(''))));
+    const mark = facts.get('mark') ?? '';
+    session.acceptMarks(mark);
+    if (goOn) await this.#goOn(session, who);
+    else follower.startAfter(Number(facts.get('seen') ?? 0));
+    this.#locked = true;
+    await session.exchange('lab_look', () => {}, undefined, 'lab_follow');
+    await this.#follow(follower, mark, stage.risky ? this.guardSeconds : reconnectSeconds);
+    const end = follower.result();
+    if (stage.risky && end === 'complete' && facts.get('decided') !== 'confirmed')
+      return this.#confirm(follower, mark, listener);
+    await this.#link.session.send('lab_stop_following');
+    return end;
+  }
+
+  async #goOn(session: Session, who: string): Promise<void> {
+    let status = 1;
+    const holder: string[] = [];
+    await session.exchange(`lab_go_on ${who}`, (token) => {
+      if (token.kind === 'data') holder.push(token.bytes.toString());
+      else if (token.fields[0] === 'e' && token.fields[1] === 'go-on') status = Number(token.fields[2]);
+    });
+    if (status !== 0) this.#refuseLock(new Map(parsePairs(Buffer.from(holder.join('')))));
   }
 
   /** Follows the log to its end; a connection that is lost is made anew, as the host works on. */
@@ -261,6 +303,14 @@ export class Applier {
     this.#locked = true;
   }
 
+  #refuseLock(lock: ReadonlyMap<string, string>): never {
+    throw new LabError('HOST_LOCKED', 'another run is at work on this host', {
+      host: this.#link.host.name,
+      found: `run ${lock.get('run')} of ${lock.get('who')}, since ${lock.get('since')}`,
+      hint: 'wait until it ends, and run this again; "lab resume" follows a run that lost its controller, "lab unlock" looks closer',
+    });
+  }
+
   #judgeLock(mark: Mark, answer: string, listener: Pick<StageListener, 'notice'>): void {
     const status = Number(mark.fields[2]);
     const host = this.#link.host.name;
@@ -271,13 +321,7 @@ export class Applier {
         listener.notice(`took over the lock of run ${stale}, which ended without giving it back`);
       return;
     }
-    if (status === 1) {
-      throw new LabError('HOST_LOCKED', 'another run is at work on this host', {
-        host,
-        found: `run ${fields.get('run')} of ${fields.get('who')}, since ${fields.get('since')}`,
-        hint: 'wait until it ends, and run this again; "lab resume" follows a run that lost its controller, "lab unlock" looks closer',
-      });
-    }
+    if (status === 1) this.#refuseLock(fields);
     if (status === 3) {
       throw new LabError('HOST_CHANGED', 'another run changed this host after it was read', {
         host,

@@ -51,6 +51,8 @@ export interface JournaledRun {
   /** Absent when a run ended before it said what it was. */
   readonly meta: RunMeta | undefined;
   readonly stages: readonly number[];
+  /** Actions that were done, also those taken back later. */
+  readonly done: number;
   readonly locked: boolean;
 }
 
@@ -81,6 +83,12 @@ export class JournalReader {
   async runs(): Promise<readonly JournaledRun[]> {
     const frames = await this.#request('lab_read_runs');
     return [...frames].map(([id, frame]) => runOf(id.slice('run '.length), frame));
+  }
+
+  /** What the lock says: `run`, `who`, `since`, `held`, …; null when it is free. */
+  async lock(): Promise<ReadonlyMap<string, string> | null> {
+    const pairs = parsePairs((await this.#request('lab_read_lock')).get('lock')?.body);
+    return pairs.length === 0 ? null : new Map(pairs);
   }
 
   /**
@@ -226,6 +234,7 @@ function runOf(run: string, frame: Frame): JournaledRun {
       .filter(([key]) => key === 'stage')
       .map(([, stage]) => Number(stage))
       .sort((a, b) => a - b),
+    done: Number(one('done') ?? 0),
     locked: one('locked') === 'yes',
   };
 }

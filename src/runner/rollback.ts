@@ -1,0 +1,188 @@
+import { FactLoader } from '../remote/facts/loader.ts';
+import type { ExitCode } from '../shared/errors.ts';
+import { LabError } from '../shared/errors.ts';
+import type { ActionPlan } from './apply/action-plan.ts';
+import { Applier } from './apply/apply-stage.ts';
+import { compileStage } from './apply/compile.ts';
+import type { StageEnd } from './apply/follow-stage.ts';
+import { nextSegment } from './apply/segment.ts';
+import type { HostCounts, HostStatus, PlannedResource } from './events.ts';
+import { type HostOperation, type OperationOptions, operateOnHosts } from './host-operation.ts';
+import type { HostReport } from './host-report.ts';
+import { type JournaledActionState, JournalReader } from './journal/read.ts';
+import { conflictsOf, type RollbackSelection, selectActions, standing } from './journal/select.ts';
+import { undoPlans } from './journal/undo.ts';
+import type { HostLink } from './link.ts';
+import { recoverRun } from './recover.ts';
+import { requireRoot } from './run-host.ts';
+
+export interface RollbackOptions extends OperationOptions {
+  readonly selection: RollbackSelection;
+  /** Only say what would be put back. */
+  readonly check: boolean;
+  /** Overwrite what was changed since. */
+  readonly force: boolean;
+  readonly guardSeconds?: number | undefined;
+}
+
+/**
+ * Takes back what runs did, from each host's own journal: no playbook is needed. A rollback is a run of its own, guarded
+ * and journaled as any, and can be rolled back.
+ *
+ * @throws LabError RUN_UNKNOWN when no host has anything to take back
+ */
+export async function rollback(
+  options: RollbackOptions,
+): Promise<{ readonly run: string; readonly exitCode: ExitCode }> {
+  let found = 0;
+  const result = await operateOnHosts(
+    options,
+    options.check ? 'check' : 'rollback',
+    nameOf(options.selection),
+    async (operation) => {
+      const outcome = await new HostRollback(operation, options).work();
+      if (outcome.counts.total > 0) found++;
+      return outcome;
+    },
+  );
+  if (found === 0 && result.exitCode === 0) {
+    const { role, run } = options.selection;
+    throw new LabError('RUN_UNKNOWN', 'there is nothing to roll back', {
+      expected:
+        run === undefined
+          ? `a run that changed ${role === undefined ? 'something' : `the role ${role}`}`
+          : `the run ${run}`,
+      found: `none whose changes still stand, on ${options.hosts.map(({ name }) => name).join(', ')}`,
+      hint: '"lab history" lists the runs of every host',
+    });
+  }
+  return result;
+}
+
+function nameOf({ role, run, steps = 1 }: RollbackSelection): string {
+  const what = role === undefined ? 'everything' : `role ${role}`;
+  return run === undefined ? `${what}, ${steps === 1 ? 'last run' : `last ${steps} runs`}` : `${what} of run ${run}`;
+}
+
+class HostRollback {
+  readonly #link: HostLink;
+  readonly #report: HostReport;
+  readonly #run: string;
+  readonly #stop: AbortSignal;
+  readonly #options: RollbackOptions;
+  #plans: readonly ActionPlan[] = [];
+
+  constructor({ link, report, run }: HostOperation, options: RollbackOptions) {
+    this.#link = link;
+    this.#report = report;
+    this.#run = run;
+    this.#stop = options.stop;
+    this.#options = options;
+  }
+
+  async work(): Promise<{ readonly status: HostStatus; readonly counts: HostCounts }> {
+    const loader = new FactLoader(this.#link.session);
+    const [system, state] = await Promise.all([loader.system(), loader.state()]);
+    if (!this.#options.check && state.lastRun !== null && state.ended === '')
+      await recoverRun(this.#link.session, state.lastRun);
+    const selected = await this.#select();
+    this.#plans = undoPlans(selected);
+    if (selected.length > 0) this.#report.planned(1, this.#plans.map(described));
+    this.#tellWhatStays(selected);
+    if (this.#plans.length === 0) return this.#outcome('ok');
+    if (this.#options.check) return this.#outcome('would-change');
+    requireRoot(system);
+    const applier = new Applier(this.#link, {
+      run: this.#run,
+      meta: {
+        version: 1,
+        playbook: 'rollback',
+        mode: 'rollback',
+        roles: [...new Set(selected.flatMap(({ action }) => action.role ?? []))],
+        undoes: [...new Set(selected.map(({ at }) => at.run))],
+      },
+      lastRun: state.lastRun,
+      guardSeconds: this.#options.guardSeconds,
+    });
+    const forward = () => void applier.stop();
+    this.#stop.addEventListener('abort', forward, { once: true });
+    try {
+      const end = await this.#apply(applier);
+      await applier.release(end);
+      return this.#outcome(end === 'complete' ? 'changed' : end === 'stopped' ? 'interrupted' : 'failed');
+    } finally {
+      this.#stop.removeEventListener('abort', forward);
+    }
+  }
+
+  async #select(): Promise<readonly JournaledActionState[]> {
+    const reader = new JournalReader(this.#link.session);
+    const runs = await reader.runs();
+    const stand = standing(await reader.actions(runs));
+    const selected = selectActions(stand, this.#options.selection);
+    if (selected.length === 0) return [];
+    await reader.verify(selected);
+    this.#requireRedoable(selected);
+    const paths = [...new Set(selected.flatMap(({ action }) => action.paths))];
+    const conflicts = conflictsOf(selected, stand, await reader.fingerprints(paths));
+    if (conflicts.length === 0) return selected;
+    const told = conflicts.map(({ path, laterRun, laterRole }) =>
+      laterRun === undefined
+        ? `${path}: changed by hand`
+        : `${path}: changed by run ${laterRun}${laterRole ? ` (role ${laterRole})` : ''}`,
+    );
+    if (this.#options.force || this.#options.check) {
+      for (const line of told)
+        this.#report.notice(`${line} since; ${this.#options.force ? 'it is overwritten' : 'refused without --force'}`);
+      return selected;
+    }
+    throw new LabError('ROLLBACK_REFUSED', 'changed since, so nothing was rolled back', {
+      host: this.#report.host,
+      expected: 'every file as the run left it',
+      found: told.join('\n            '),
+      hint: 'look at the difference with "lab rollback … --check --diff"; --force puts the old state back all the same',
+    });
+  }
+
+  /** What was set from a secret cannot be set again without it. */
+  #requireRedoable(selected: readonly JournaledActionState[]): void {
+    const lost = selected.filter(({ action }) => action.kind === 'undo' && action.lost.length > 0);
+    if (lost.length === 0) return;
+    throw new LabError('ROLLBACK_REFUSED', 'this rollback cannot be rolled back: the journal keeps no secrets', {
+      host: this.#report.host,
+      found: lost.map(({ action }) => `${action.title}: ${action.lost.join(', ')}`).join('; '),
+      hint: 'run the playbook again: it sets what it declares',
+    });
+  }
+
+  #tellWhatStays(selected: readonly JournaledActionState[]): void {
+    for (const { action } of selected)
+      if (action.undo.length === 0 && action.settle.length === 0)
+        this.#report.notice(`${action.title}: nothing says how to undo it, so it stays`);
+  }
+
+  async #apply(applier: Applier): Promise<StageEnd> {
+    let left = this.#plans;
+    while (left.length > 0) {
+      if (this.#stop.aborted) return 'stopped';
+      const segment = nextSegment(left, (plan) => plan);
+      const end = await applier.apply(compileStage(this.#run, applier.nextStage, segment), this.#report.listener());
+      if (end !== 'complete') return end;
+      left = left.slice(segment.length);
+    }
+    return 'complete';
+  }
+
+  #outcome(status: HostStatus): { readonly status: HostStatus; readonly counts: HostCounts } {
+    const total = this.#plans.length;
+    const changed = status === 'would-change' ? total : this.#report.changed.size;
+    const failed = this.#report.failure === undefined ? 0 : 1;
+    const counts = { inSync: 0, knownAfterApply: 0, differences: 0, orphans: 0 };
+    const notReached = status === 'changed' || status === 'would-change' ? 0 : Math.max(0, total - changed - failed);
+    return { status, counts: { ...counts, total, changed, failed, notReached } };
+  }
+}
+
+function described({ key, title, role, changes }: ActionPlan): PlannedResource {
+  return { resource: key, title, role, at: null, outcome: 'change', changes };
+}
