@@ -29,6 +29,8 @@ export interface StartHostOptions {
   readonly hostname?: string;
   /** Name of the container. Default: a random one. */
   readonly name?: string;
+  /** An image made from such a host, `docker commit`, instead of the variant's own. */
+  readonly image?: string;
 }
 
 /** A running host; `await using` removes it. */
@@ -50,6 +52,8 @@ export interface StartedHost extends AsyncDisposable {
   sh(script: string): Promise<string>;
   /** After `reboot` inside: waits until the host has started once more and sshd answers; the address may be another. */
   waitUntilBack(): Promise<StartedHost>;
+  /** Takes the power away and gives it back: every process dies at once, and the host boots. The address may be another. */
+  powerCycle(): Promise<StartedHost>;
   remove(): Promise<void>;
 }
 
@@ -62,7 +66,7 @@ export interface StartedHost extends AsyncDisposable {
  */
 export async function startHost(options: StartHostOptions = {}): Promise<StartedHost> {
   const variant = options.variant ?? 'debian';
-  const image = await testImage(variant, options.packages ?? []);
+  const image = options.image ?? (await testImage(variant, options.packages ?? []));
   // The library is heavy, and its reaper's image cannot be pulled everywhere: sweep.ts does that work.
   process.env.TESTCONTAINERS_RYUK_DISABLED = 'true';
   const { HostContainer } = await import('./host-container.ts');
@@ -120,6 +124,13 @@ async function describe(container: string, options: StartHostOptions, keyPair: K
           if (Date.now() > deadline) throw new Error('the host did not start again within 30 seconds');
           await setTimeout(100);
         }
+      },
+      powerCycle: async () => {
+        for (const verb of ['kill', 'start']) {
+          const { exitCode, stderr } = await tryCommand(['docker', verb, container]);
+          if (exitCode !== 0) throw new Error(`docker ${verb}: ${stderr}`);
+        }
+        return await describe(container, options, keyPair);
       },
       remove,
       [Symbol.asyncDispose]: remove,

@@ -4,7 +4,7 @@ import type { ResourceTree } from '../../src/resources/contract.ts';
 import type { HostFinished, PlannedResource, RunEvent, RunMode } from '../../src/runner/events.ts';
 import { type RunResult, run } from '../../src/runner/run.ts';
 import type { ConnectionSettings, HostKey } from '../../src/transport/contract.ts';
-import { connect } from '../../src/transport/index.ts';
+import { connectToHost } from '../../src/transport/endpoints.ts';
 import type { StartedHost } from './host.ts';
 
 export interface Outcome {
@@ -24,6 +24,10 @@ export interface RunOnOptions {
   /** Changes how the host is logged in to. */
   readonly connection?: Partial<ConnectionSettings>;
   readonly hostKeys?: readonly HostKey[];
+  /** Where the host is by now, as it may have another address after it was started again. */
+  readonly address?: () => string;
+  readonly onDisconnect?: Playbook['onDisconnect'];
+  readonly guardSeconds?: number;
 }
 
 /** Runs the engine, as `lab run` does, with resources declared in place, on one container. */
@@ -53,7 +57,8 @@ export async function runOnAll(
     tags: [],
     at: undefined,
   };
-  const playbook: Playbook = { kind: 'playbook', name: 'test', inventory, plays: [play], at: undefined };
+  const { onDisconnect, guardSeconds } = options;
+  const playbook: Playbook = { kind: 'playbook', name: 'test', inventory, plays: [play], onDisconnect, at: undefined };
   const events: RunEvent[] = [];
   const result = await run({
     mode: options.mode ?? 'run',
@@ -63,13 +68,14 @@ export async function runOnAll(
       connection: { ...hosts[declared.name]?.connection, ...per[declared.name]?.connection } as ConnectionSettings,
     })),
     playsOf: () => [play],
-    connect: async ({ name, connection: settings }) => {
+    guardSeconds,
+    connect: ({ name, connection: declared }, which) => {
+      const connection = { ...declared, address: per[name]?.address?.() ?? declared.address } as ConnectionSettings;
       const pinned = per[name]?.hostKeys ?? hosts[name]?.hostKeys ?? [];
-      const connection = await connect(name, settings, {
-        hostKeys: { pinned: () => pinned, firstContact: async () => false },
-        signal: options.stop,
-      });
-      return { connection, settings };
+      const hostKeys = { pinned: () => pinned, firstContact: async () => false };
+      const address = per[name]?.address?.() ?? connection.address;
+      const host = { name, connection: { ...connection, address } };
+      return connectToHost(host, which, { hostKeys, signal: options.stop });
     },
     onEvent: (event) => {
       events.push(event);
