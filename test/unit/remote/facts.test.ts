@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { hostname, release } from 'node:os';
 import { join } from 'node:path';
@@ -181,13 +182,19 @@ describeShells('facts of this machine', (shell) => {
     expect(stdout).toBe('no newline');
   });
 
-  it('know what lab left: pending triggers and the last run', async () => {
+  it('know what lab left: pending triggers, the last run and its end, what is owned', async () => {
     const state = join(folder, 'state');
     mkdirSync(join(state, 'pending'), { recursive: true });
     writeFileSync(join(state, 'pending', 'abc'), 'restart unit:a b=c.service\n');
     writeFileSync(join(state, 'last-run'), 'run-1\n');
+    mkdirSync(join(state, 'runs/run-1'), { recursive: true });
+    writeFileSync(join(state, 'runs/run-1/state'), 'complete 2026-01-01T00:00:00Z\n');
+    mkdirSync(join(state, 'owned'));
+    writeFileSync(join(state, 'owned/0123456789abcdef'), 'text');
     expect(await facts((loader) => loader.state())).toEqual({
       lastRun: 'run-1',
+      ended: 'complete 2026-01-01T00:00:00Z',
+      owned: new Map([['0123456789abcdef', createHash('sha256').update('text').digest('hex')]]),
       pending: new Map([['abc', 'restart unit:a b=c.service']]),
       lock: null,
     });

@@ -5,7 +5,7 @@ import { expect, it } from 'vitest';
 import { describeShells } from './support.ts';
 
 const folder = fileURLToPath(new URL('../../../src/remote/', import.meta.url));
-const scripts = readdirSync(folder).filter((name) => name.endsWith('.sh'));
+const scripts = (readdirSync(folder, { recursive: true }) as string[]).filter((name) => name.endsWith('.sh'));
 const missing = spawnSync('shellcheck', ['--version']).error !== undefined;
 
 it.skipIf(missing && process.env.CI === undefined).each(scripts)('shellcheck has nothing to say about %s', (name) => {
