@@ -6,19 +6,21 @@ import type { RunOptions } from '../runner/run.ts';
 import { LabError } from '../shared/errors.ts';
 import {
   addConnectOptions,
+  addGuardOption,
   addLoadOptions,
   addShowOptions,
   type ConnectOptions,
+  type GuardOption,
   type LoadOptions,
   type ShowOptions,
 } from './run-options.ts';
 import { runPlaybook } from './run-playbook.ts';
 
-type Options = ConnectOptions & ShowOptions & LoadOptions;
+type Options = ConnectOptions & ShowOptions & LoadOptions & GuardOption;
 
 export function register(program: Command): void {
   const command = program.command('apply <plan>').description('apply a saved plan as it is, or not at all');
-  addLoadOptions(addShowOptions(addConnectOptions(command)))
+  addLoadOptions(addGuardOption(addShowOptions(addConnectOptions(command))))
     .addHelpText(
       'after',
       `
@@ -38,6 +40,7 @@ Example:
         ...select,
         ...(startAt !== undefined && { startAt }),
         mode: 'apply',
+        guardSeconds: options.guardTimeout,
         // All hosts wait for each other before the first is changed.
         forks: Math.max(options.forks, names.length),
         serial: names.length,

@@ -1,22 +1,16 @@
 import type { Command } from 'commander';
 import { resume } from '../runner/resume.ts';
 import { type OperateOptions, operate } from './operate.ts';
-import { addConnectOptions, addLimitOption, addShowOptions, count } from './run-options.ts';
+import { addConnectOptions, addGuardOption, addLimitOption, addShowOptions, type GuardOption } from './run-options.ts';
 
-type Options = OperateOptions & { readonly guardTimeout: number };
+type Options = OperateOptions & GuardOption;
 
 export function register(program: Command): void {
   const command = program
     .command('resume')
     .description('read on where a run lost its controller, and finish what was cut short')
-    .option('-i, --inventory <file>', 'the inventory; default: that of this folder')
-    .option(
-      '--guard-timeout <seconds>',
-      'how long a host waits for a fresh login after what can cut the way in',
-      count,
-      60,
-    );
-  addShowOptions(addConnectOptions(addLimitOption(command)))
+    .option('-i, --inventory <file>', 'the inventory; default: that of this folder');
+  addGuardOption(addShowOptions(addConnectOptions(addLimitOption(command))))
     .addHelpText(
       'after',
       `

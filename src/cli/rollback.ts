@@ -2,15 +2,22 @@ import type { Command } from 'commander';
 import { rollback } from '../runner/rollback.ts';
 import { LabError } from '../shared/errors.ts';
 import { type OperateOptions, operate } from './operate.ts';
-import { addConnectOptions, addLimitOption, addShowOptions, count } from './run-options.ts';
+import {
+  addConnectOptions,
+  addGuardOption,
+  addLimitOption,
+  addShowOptions,
+  count,
+  type GuardOption,
+} from './run-options.ts';
 
-type Options = OperateOptions & {
-  readonly run?: string;
-  readonly steps?: number;
-  readonly check?: boolean;
-  readonly force?: boolean;
-  readonly guardTimeout: number;
-};
+type Options = OperateOptions &
+  GuardOption & {
+    readonly run?: string;
+    readonly steps?: number;
+    readonly check?: boolean;
+    readonly force?: boolean;
+  };
 
 export function register(program: Command): void {
   const command = program
@@ -20,14 +27,8 @@ export function register(program: Command): void {
     .option('-r, --run <run>', 'what this run changed; "lab history" lists them')
     .option('-n, --steps <n>', 'the last n runs that changed the role; default 1', count)
     .option('-c, --check', 'only say what would be put back; exit code 2 when something would')
-    .option('--force', 'overwrite what was changed since')
-    .option(
-      '--guard-timeout <seconds>',
-      'how long a host waits for a fresh login after what can cut the way in',
-      count,
-      60,
-    );
-  addShowOptions(addConnectOptions(addLimitOption(command)))
+    .option('--force', 'overwrite what was changed since');
+  addGuardOption(addShowOptions(addConnectOptions(addLimitOption(command))))
     .addHelpText(
       'after',
       `

@@ -23,6 +23,11 @@ export interface ShowOptions {
   readonly verbose?: boolean;
 }
 
+export interface GuardOption {
+  /** Seconds. */
+  readonly guardTimeout: number;
+}
+
 export interface LoadOptions {
   /** False with `--no-type-check`. */
   readonly typeCheck: boolean;
@@ -61,6 +66,16 @@ export function addShowOptions(command: Command): Command {
     .addOption(new Option('--output <form>', 'how to show it').choices(['pretty', 'plain', 'json']).default('pretty'))
     .option('-d, --diff', 'show how contents change')
     .option('-v, --verbose', 'show also what is in sync, and whole outputs');
+}
+
+/** For every command that changes hosts. */
+export function addGuardOption(command: Command): Command {
+  return command.option(
+    '--guard-timeout <seconds>',
+    'how long a host waits for a fresh login after what can cut the way in',
+    count,
+    60,
+  );
 }
 
 export function addLoadOptions(command: Command): Command {

@@ -1,11 +1,12 @@
 import type { Command } from 'commander';
 import {
   addConnectOptions,
+  addGuardOption,
   addLoadOptions,
   addSelectOptions,
   addShowOptions,
   type ConnectOptions,
-  count,
+  type GuardOption,
   type LoadOptions,
   type SelectOptions,
   type ShowOptions,
@@ -15,21 +16,16 @@ import { runPlaybook } from './run-playbook.ts';
 type Options = SelectOptions &
   ConnectOptions &
   ShowOptions &
-  LoadOptions & { readonly check?: boolean; readonly prune?: boolean; readonly guardTimeout: number };
+  LoadOptions &
+  GuardOption & { readonly check?: boolean; readonly prune?: boolean };
 
 export function register(program: Command): void {
   const command = program
     .command('run <playbook>')
     .description('bring hosts to the state that a playbook declares')
     .option('-c, --check', 'only say what would change; exit code 2 when something would')
-    .option('--prune', 'remove what lab created and is no longer declared, restore what it only changed')
-    .option(
-      '--guard-timeout <seconds>',
-      'how long a host waits for a fresh login after what can cut the way in',
-      count,
-      60,
-    );
-  addLoadOptions(addShowOptions(addConnectOptions(addSelectOptions(command))))
+    .option('--prune', 'remove what lab created and is no longer declared, restore what it only changed');
+  addLoadOptions(addGuardOption(addShowOptions(addConnectOptions(addSelectOptions(command)))))
     .addHelpText(
       'after',
       `
