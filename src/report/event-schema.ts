@@ -87,7 +87,8 @@ const events = [
     run: z.string(),
     startedAt: z.string().describe('ISO 8601, UTC'),
     playbook: z.string(),
-    mode: z.enum(['run', 'check', 'plan', 'apply', 'rollback', 'resume']),
+    mode: z.enum(['run', 'check', 'plan', 'apply', 'rollback', 'rollback-check', 'resume']),
+    prune: z.boolean().optional().describe('what is no longer declared is removed or restored, too'),
     hosts: z.array(host).readonly(),
   }),
   z.object({ ...base, event: z.literal('host-connecting'), host }),
@@ -98,7 +99,10 @@ const events = [
     host,
     stage: z.int().positive(),
     resources: z.array(plannedResource).readonly(),
-    orphans: z.array(resource).readonly().describe('managed earlier by this playbook, and no longer declared'),
+    orphans: z
+      .array(z.object({ resource, role: z.string().nullable() }).readonly())
+      .readonly()
+      .describe('managed earlier by this playbook, and no longer declared'),
   }),
   z.object({ ...base, event: z.literal('resource-started'), host, resource, title: z.string() }),
   z.object({ ...base, event: z.literal('resource-output'), host, resource, text: z.string() }),

@@ -17,7 +17,8 @@ export type RunEvent =
   | HostFinished
   | RunFinished;
 
-export type RunMode = 'run' | 'check' | 'plan' | 'apply' | 'rollback' | 'resume';
+/** `rollback-check` says what a rollback would put back. */
+export type RunMode = 'run' | 'check' | 'plan' | 'apply' | 'rollback' | 'rollback-check' | 'resume';
 
 interface Base {
   /** Milliseconds since the run began. */
@@ -33,6 +34,8 @@ export interface RunStarted extends Base {
   readonly startedAt: string;
   readonly playbook: string;
   readonly mode: RunMode;
+  /** What is no longer declared is removed or restored, too; with `check` it counts as a change. */
+  readonly prune?: boolean | undefined;
   readonly hosts: readonly string[];
 }
 
@@ -78,8 +81,15 @@ export interface HostPlanned extends Base {
   /** 1 for the first plan of a run; later stages plan what was not known before. */
   readonly stage: number;
   readonly resources: readonly PlannedResource[];
-  /** Resources that the playbook managed on this host and no longer declares, `file:/etc/motd`. */
-  readonly orphans: readonly string[];
+  readonly orphans: readonly Orphan[];
+}
+
+/** A resource that the playbook managed on a host and no longer declares. */
+export interface Orphan {
+  /** `file:/etc/motd` */
+  readonly resource: string;
+  /** The role that declared it. */
+  readonly role: string | null;
 }
 
 export interface ResourceStarted extends Base {
@@ -151,17 +161,18 @@ export type HostStatus =
   | 'skipped';
 
 export interface HostCounts {
+  /** Declared resources. */
   readonly total: number;
   readonly inSync: number;
-  /** Changed, or with `--check` would change. */
+  /** Changed, or with `--check` would change; with `--prune` also what is no longer declared. */
   readonly changed: number;
   readonly knownAfterApply: number;
   readonly failed: number;
-  /** Declared after a failure or beyond an interruption: not done. */
+  /** Declared after a failure or beyond an interruption, or taken back: not done. */
   readonly notReached: number;
   /** Differences between what was planned and what happened. */
   readonly differences: number;
-  /** Managed earlier by this playbook, and no longer declared. */
+  /** Managed earlier by this playbook, no longer declared, and left as it is. */
   readonly orphans: number;
 }
 

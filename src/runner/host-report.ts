@@ -3,7 +3,7 @@ import { Redactor } from '../shared/secret.ts';
 import type { Action } from './apply/compile.ts';
 import type { StageListener } from './apply/follow-stage.ts';
 import { describeFailure } from './describe-failure.ts';
-import type { HostStatus, PlannedResource, RunEvent } from './events.ts';
+import type { HostStatus, Orphan, PlannedResource, RunEvent } from './events.ts';
 
 /** `Omit` that keeps the members of a union apart. */
 type WithoutTime<Event> = Event extends unknown ? Omit<Event, 'ms'> : never;
@@ -31,10 +31,10 @@ export class HostReport {
   }
 
   notice(text: string, level: 'info' | 'warning' = 'warning'): void {
-    this.emit({ event: 'host-notice', host: this.host, level, text });
+    this.emit({ event: 'host-notice', host: this.host, level, text: this.redactor.redact(text) });
   }
 
-  planned(stage: number, resources: readonly PlannedResource[], orphans: readonly string[] = []): void {
+  planned(stage: number, resources: readonly PlannedResource[], orphans: readonly Orphan[] = []): void {
     this.emit({ event: 'host-planned', host: this.host, stage, resources, orphans });
   }
 

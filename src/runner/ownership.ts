@@ -3,6 +3,7 @@ import { LabError } from '../shared/errors.ts';
 import type { Applier } from './apply/apply-stage.ts';
 import { compileStage, originFile } from './apply/compile.ts';
 import { nextSegment } from './apply/segment.ts';
+import type { Orphan } from './events.ts';
 import type { HostReport } from './host-report.ts';
 import { type Owned, orphansOf, ownedFile, ownedText, parseOwned, sha256 } from './journal/owned.ts';
 import { JournalReader } from './journal/read.ts';
@@ -46,8 +47,9 @@ export class Ownership {
     return orphansOf(this.#listed, this.#declared);
   }
 
-  get orphanKeys(): readonly string[] {
-    return this.orphans.map(({ key }) => key);
+  /** The same as events tell it. */
+  get orphansTold(): readonly Orphan[] {
+    return this.orphans.map(({ role, key }) => ({ resource: key, role }));
   }
 
   /**

@@ -12,7 +12,7 @@ import { compileStage } from './apply/compile.ts';
 import type { StageEnd } from './apply/follow-stage.ts';
 import { nextSegment } from './apply/segment.ts';
 import { describeChange, describePlan } from './describe-plan.ts';
-import type { HostCounts, HostStatus, RunMode } from './events.ts';
+import type { HostCounts, HostStatus, Orphan, RunMode } from './events.ts';
 import { type Emit, HostReport } from './host-report.ts';
 import { type Connect, HostLink } from './link.ts';
 import { Ownership } from './ownership.ts';
@@ -92,7 +92,7 @@ class HostWorker {
   /** Stages applied before a reboot. */
   #applied = 0;
   #lastPlan: readonly Planned[] = [];
-  #orphans = 0;
+  #orphans: readonly Orphan[] = [];
 
   constructor(task: HostRun, report: HostReport) {
     this.#task = task;
@@ -131,8 +131,8 @@ class HostWorker {
     }
     const state = await loader.state();
     const ownership = await Ownership.read(link, state, playbook.name, await this.#allDeclared(declared, loader));
-    this.#orphans = ownership.orphans.length;
-    const plan = await this.#plan(declared, loader, ownership.orphanKeys);
+    this.#orphans = ownership.orphansTold;
+    const plan = await this.#plan(declared, loader, this.#orphans);
     if (this.#stage === 1) this.firstPlan = plan;
     if (this.#report.failure !== undefined) return 'failed';
     if (this.#stage === 1) await this.#task.review?.(this.firstPlan, await loader.read());
@@ -246,7 +246,7 @@ class HostWorker {
   async #plan(
     declared: readonly Declared[],
     loader: FactLoader,
-    orphans: readonly string[] = [],
+    orphans: readonly Orphan[] = [],
   ): Promise<readonly Planned[]> {
     const system = loader.system();
     const planned = await planHost(declared, loader, this.#report.changed);
@@ -312,28 +312,30 @@ class HostWorker {
 
   #wouldChange(): boolean {
     const changes = this.firstPlan.some((plan) => plan.outcome === 'change' || plan.outcome === 'known-after-apply');
-    return changes || (this.#task.prune === true && this.#orphans > 0);
+    return changes || (this.#task.prune === true && this.#orphans.length > 0);
   }
 
   counts(status: HostStatus): HostCounts {
     const plan = this.#lastPlan.length > 0 ? this.#lastPlan : this.firstPlan;
     const of = (outcome: Planned['outcome']) => plan.filter((one) => one.outcome === outcome).length;
     const dry = this.#task.mode === 'check' || this.#task.mode === 'plan';
+    const { changed: done } = this.#report;
+    const pruned = this.#task.prune ? this.#orphans.filter(({ resource }) => dry || done.has(resource)).length : 0;
+    const changed = dry ? of('change') : done.size - pruned;
     const failed = this.#report.failedResource === undefined ? 0 : Math.max(1, of('impossible'));
-    const changed = dry ? of('change') : this.#report.changed.size;
-    const known = dry ? of('known-after-apply') : 0;
     const settled = status === 'ok' || status === 'changed';
     const inSync = settled ? plan.length - changed : of('in-sync');
     const notReached = dry || settled ? 0 : Math.max(0, plan.length - inSync - changed - failed);
     return {
       total: plan.length,
       inSync: Math.max(0, inSync),
-      changed,
-      knownAfterApply: known,
+      changed: changed + pruned,
+      knownAfterApply: dry ? of('known-after-apply') : 0,
       failed,
       notReached,
       differences: settled && !dry ? this.#differences().length : 0,
-      orphans: this.#orphans,
+      // A prune that came to its end leaves none, also of what there was nothing to undo.
+      orphans: this.#task.prune && settled ? 0 : this.#orphans.length - pruned,
     };
   }
 }

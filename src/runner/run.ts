@@ -67,6 +67,7 @@ export async function run(options: RunOptions): Promise<RunResult> {
     startedAt: new Date().toISOString(),
     playbook: options.playbook.name,
     mode: options.mode,
+    ...(options.prune && { prune: true }),
     hosts: options.hosts.map((host) => host.name),
   });
   const results: HostResult[] = [];
