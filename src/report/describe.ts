@@ -1,7 +1,5 @@
-import type { HostCounts, HostStatus, PlannedChange, PlannedResource } from '../runner/events.ts';
-import type { ExitCode } from '../shared/errors.ts';
+import type { PlannedChange, PlannedResource } from '../runner/events.ts';
 import { countLines } from './diff.ts';
-import type { RunState } from './run-state.ts';
 import { shorten, visibleLine } from './visible.ts';
 
 const longestValue = 60;
@@ -50,37 +48,27 @@ export function riskOf(changes: readonly PlannedChange[]): string | undefined {
   return undefined;
 }
 
-/** `Message of the day (file:/etc/motd)`, or the resource alone when it has no name of its own. */
-export function nameOf({ resource, title }: Pick<PlannedResource, 'resource' | 'title'>): string {
-  return title === resource || title === ''
-    ? visibleLine(resource)
-    : `${visibleLine(title)} (${visibleLine(resource)})`;
+/** The title, and the resource beside it unless the title says it already: `file /etc/motd` is `file:/etc/motd`. */
+export function titleOf({ title, resource }: Pick<PlannedResource, 'resource' | 'title'>): {
+  readonly title: string;
+  readonly resource: string;
+} {
+  const name = visibleLine(title);
+  const key = visibleLine(resource);
+  if (name === '' || name === key) return { title: key, resource: '' };
+  return { title: name, resource: name === titleOfKey(resource) ? '' : key };
 }
 
-/** `39 ok, 3 changed`: what is zero is left out. */
-export function showCounts(counts: HostCounts, onlyReads: boolean): string[] {
-  const parts: readonly (readonly [number, string])[] = [
-    [counts.inSync, 'ok'],
-    [counts.changed, onlyReads ? 'would change' : 'changed'],
-    [counts.knownAfterApply, 'known after apply'],
-    [counts.failed, 'failed'],
-    [counts.notReached, 'not reached'],
-    [counts.orphans, 'no longer declared'],
-    [counts.differences, counts.differences === 1 ? 'difference from the plan' : 'differences from the plan'],
-  ];
-  return parts.filter(([number]) => number > 0).map(([number, what]) => `${number} ${what}`);
+/** `Message of the day (file:/etc/motd)`, or the title alone when it says all. */
+export function nameOf(named: Pick<PlannedResource, 'resource' | 'title'>): string {
+  const { title, resource } = titleOf(named);
+  return resource === '' ? title : `${title} (${resource})`;
 }
 
-export const statusWords: Readonly<Record<HostStatus, string>> = {
-  ok: 'ok',
-  changed: 'changed',
-  'would-change': 'would change',
-  failed: 'failed',
-  reverted: 'reverted',
-  unreachable: 'unreachable',
-  interrupted: 'interrupted',
-  skipped: 'skipped',
-};
+/** `file /etc/motd` of `file:/etc/motd`: as titles are, for what only its key is known of. */
+export function titleOfKey(resource: string): string {
+  return visibleLine(resource.replace(':', ' '));
+}
 
 /** `0.3 s`, `42 s`, `2 min 5 s`. */
 export function showDuration(milliseconds: number): string {
@@ -95,46 +83,3 @@ export function showDuration(milliseconds: number): string {
 export function count(number: number, noun: string): string {
   return `${number} ${noun}${number === 1 ? '' : 's'}`;
 }
-
-const exitMeanings: Readonly<Record<ExitCode, string>> = {
-  0: 'as declared',
-  1: 'a host failed',
-  2: 'changes found',
-  3: 'a host could not be reached',
-  4: 'nothing was tried',
-  5: 'a guard undid a change that was not confirmed',
-  130: 'interrupted',
-};
-
-/** The one sentence that a run ends with. */
-export function sentenceOf(state: RunState): string {
-  if (state.finished === undefined) return 'interrupted before the end';
-  const hosts = Object.values(state.finished.hosts);
-  const having = (status: HostStatus) => hosts.filter((host) => host.status === status).length;
-  const changed = hosts.filter((host) => host.changed > 0);
-  const changes = changed.reduce((sum, host) => sum + host.changed, 0);
-  const parts: string[] = [];
-  if (changes > 0) {
-    const verb = state.onlyReads ? ' would be made' : '';
-    parts.push(`${count(changes, 'change')}${verb} on ${count(changed.length, 'host')}`);
-  } else if (having('ok') > 0) {
-    parts.push(`${count(having('ok'), 'host')} as declared, 0 changed`);
-  }
-  const known = [...state.hosts.values()].reduce((sum, host) => sum + (host.result?.counts.knownAfterApply ?? 0), 0);
-  if (known > 0) parts.push(`${count(known, 'resource')} known after apply`);
-  for (const status of ['failed', 'unreachable', 'interrupted', 'skipped'] as const) {
-    if (having(status) > 0) parts.push(`${count(having(status), 'host')} ${statusWords[status]}`);
-  }
-  return parts.join(', ') || 'no host selected';
-}
-
-/** What the exit code means, unless it is 0. */
-export function exitNote(state: RunState): string | undefined {
-  const { finished, started } = state;
-  if (finished === undefined || finished.exitCode === 0) return undefined;
-  const left = Object.values(finished.hosts).some(({ status }) => takenUpAgain.has(status));
-  const again = started?.mode === 'run' && left ? '; --limit @failed takes up what is left' : '';
-  return `exit code ${finished.exitCode}: ${exitMeanings[finished.exitCode]}${again}`;
-}
-
-const takenUpAgain: ReadonlySet<HostStatus> = new Set(['failed', 'unreachable', 'interrupted']);

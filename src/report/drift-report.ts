@@ -105,7 +105,9 @@ function runEveryTime(planned: readonly Planned[]): ReadonlySet<string> {
 }
 
 function hostDrift({ stages, result }: HostState, everyRun: ReadonlySet<string>): HostDrift {
-  const planned = stages.flatMap((stage) => stage.planned).filter(({ resource }) => !everyRun.has(resource));
+  const planned = stages
+    .flatMap((stage) => stage.map((one) => one.planned))
+    .filter(({ resource }) => !everyRun.has(resource));
   const drifted = planned.filter(({ outcome }) => outcome === 'change' || outcome === 'impossible');
   const unknown = planned.filter(({ outcome }) => outcome === 'known-after-apply');
   return {

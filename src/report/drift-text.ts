@@ -1,6 +1,7 @@
 import type { EventFailure } from '../runner/events.ts';
 import type { DriftReport, HostDrift } from './drift-report.ts';
-import { hostBlock } from './resource-block.ts';
+import { resourceBlock } from './resource-block.ts';
+import { stageOf } from './run-state.ts';
 import { type Paint, statusSigns, statusStyles } from './style.ts';
 import { visibleLine } from './visible.ts';
 
@@ -23,8 +24,9 @@ export function driftText({ hosts, summary }: DriftReport, options: DriftTextOpt
 
 function hostLines({ status, drifted, unknown, failure }: HostDrift, options: DriftTextOptions): string[] {
   const { diff, columns, paint } = options;
-  const stage = { number: 1, planned: [...drifted, ...unknown], finished: new Map() };
-  const lines = hostBlock([stage], { diff, columns, paint, verbose: true, onlyReads: true });
+  const lines = stageOf([...drifted, ...unknown]).flatMap((resource) =>
+    resourceBlock(resource, { diff, columns, paint, verbose: true, unfinished: '' }),
+  );
   // Told already, with the resource that cannot be brought to the declared state.
   const told = drifted.some(({ outcome, resource }) => outcome === 'impossible' && resource === failure?.resource);
   if (failure !== undefined && !told) lines.push(...failureLines(status, failure, paint));

@@ -14,10 +14,15 @@ interface FailurePart {
 
 /** What is told of a failure below its message, in this order. */
 export function failureParts(failure: HostFailure, verbose: boolean): FailurePart[] {
-  const { resource, at, command, expected, found, output, hint } = failure;
+  const { reverted = [], resource, at, command, expected, found, output, hint } = failure;
   const part = (label: string, text: string | undefined): FailurePart[] =>
     text === undefined || text === '' ? [] : [{ label, lines: visible(text).split('\n') }];
+  const takenBack = reverted.map(({ title, complete }) => {
+    const name = visibleLine(title);
+    return complete ? name : `${name}: could not be taken back in full`;
+  });
   return [
+    ...(takenBack.length === 0 ? [] : [{ label: 'reverted', lines: takenBack }]),
     ...part('resource', resource === undefined ? undefined : visibleLine(resource)),
     ...part('at', at === undefined ? undefined : shownLocation(at)),
     ...part('command', command),

@@ -1,5 +1,7 @@
 import type { DefaultRenderer, ListrTask } from 'listr2';
-import { count, showCounts, showDuration, statusWords } from './describe.ts';
+import type { HostStatus } from '../runner/events.ts';
+import { count, showDuration } from './describe.ts';
+import { statusWord, summaryOf } from './outcome.ts';
 import type { RendererOptions } from './renderer.ts';
 import { type HostState, progressOf, type RunState, tailOf } from './run-state.ts';
 import { type Paint, statusSigns, statusStyles } from './style.ts';
@@ -14,6 +16,7 @@ const tailLines = 3;
 /** A command shows its output when it has run for so long. */
 const tailAfterMilliseconds = 1000;
 const showSecondsFrom = 5;
+const leftBehind: ReadonlySet<HostStatus> = new Set(['failed', 'reverted', 'unreachable']);
 
 /**
  * The live tree: one listr2 task per host, whose title tells what the host does now. Titles are set at a fixed pace
@@ -145,20 +148,23 @@ export class LiveView {
     const name = this.#paint('bold', padTo(visibleLine(host.name), width));
     const first = `${name}  ${this.#doing(host, columns - width - 2)}`;
     const runsLong = host.current !== undefined && Date.now() - host.current.startedAt > tailAfterMilliseconds;
-    const tail = runsLong ? tailOf(host, lines) : [];
+    // A connection that is lost while a step runs is told instead of what the step writes.
+    const tail =
+      host.current && host.lately
+        ? [visibleLine(host.lately.text)].slice(0, lines)
+        : runsLong
+          ? tailOf(host, lines)
+          : [];
     const shown = tail.map((line) => this.#paint('dim', shorten(`│ ${line.replaceAll('\t', ' ')}`, columns)));
     return [first, ...shown].join('\n');
   }
 
   #doing(host: HostState, columns: number): string {
-    const { result, current, phase } = host;
+    const { result, current, phase, lately } = host;
     if (result !== undefined) {
-      const counts = showCounts(result.counts, this.#state.onlyReads).join(', ');
-      const word = this.#paint(
-        statusStyles[result.status],
-        `${statusSigns[result.status]} ${statusWords[result.status]}`,
-      );
-      return `${word}  ${this.#paint('dim', shorten(counts, columns - 16))}`;
+      const word = `${statusSigns[result.status]} ${statusWord(result, this.#state.mode)}`;
+      const summary = shorten(summaryOf(host, this.#state), columns - columnsOf(word) - 2);
+      return `${this.#paint(statusStyles[result.status], word)}  ${this.#paint('dim', summary)}`;
     }
     if (current !== undefined) {
       const { done, total } = progressOf(host);
@@ -168,7 +174,10 @@ export class LiveView {
       const title = shorten(visibleLine(current.title), columns - step.length - since.length);
       return `${this.#paint('cyan', step)}${title}${this.#paint('dim', since)}`;
     }
-    return this.#paint('dim', phase === 'applying' ? 'verifying' : phase);
+    const word = phase === 'applying' ? 'verifying' : phase;
+    // A lost connection, a reboot that is waited for, a fresh login that does not come: as long as nothing else is heard.
+    const told = lately === undefined ? word : shorten(`${word}: ${visibleLine(lately.text)}`, columns);
+    return this.#paint(lately?.level === 'warning' ? 'yellow' : 'dim', told);
   }
 
   /** As wide as the terminal is now. */
@@ -178,7 +187,7 @@ export class LiveView {
 
   #summary(hosts: readonly HostState[], more: number): string {
     const done = hosts.filter(({ phase }) => phase === 'finished').length;
-    const failed = hosts.filter(({ result }) => result?.status === 'failed' || result?.status === 'unreachable').length;
+    const failed = hosts.filter(({ result }) => result !== undefined && leftBehind.has(result.status)).length;
     const parts = [`${done} of ${count(hosts.length, 'host')} done`];
     if (failed > 0) parts.push(this.#paint('red', `${failed} failed`));
     if (more > 0) parts.push(`${more} more at work`);

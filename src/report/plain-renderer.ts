@@ -1,20 +1,19 @@
-import type { HostFinished, PlannedResource, ResourceFinished, RunEvent } from '../runner/events.ts';
-import {
-  count,
-  exitNote,
-  isCreation,
-  nameOf,
-  phraseOf,
-  riskOf,
-  sentenceOf,
-  showCounts,
-  showDuration,
-  statusWords,
-} from './describe.ts';
+import type {
+  HostFinished,
+  PlannedResource,
+  ResourceFinished,
+  ResourceUndone,
+  RunEvent,
+  RunStarted,
+} from '../runner/events.ts';
+import { count, isCreation, nameOf, phraseOf, riskOf, showDuration, titleOfKey } from './describe.ts';
 import { failureParts } from './failure.ts';
+import { orphansShown } from './host-block.ts';
+import { changedWord, statusWord, summaryOf } from './outcome.ts';
 import type { Renderer, RendererOptions } from './renderer.ts';
 import { LineWriter } from './renderer.ts';
-import { failuresOf, type HostFailure, RunState } from './run-state.ts';
+import { failuresOf, type HostFailure, type HostState, RunState } from './run-state.ts';
+import { exitNote, hintsOf, sentenceOf } from './sentence.ts';
 import { type Paint, painter, statusStyles } from './style.ts';
 import { outputLines, visibleLine } from './visible.ts';
 
@@ -46,7 +45,7 @@ class PlainRenderer {
     const { verbose } = this.#options;
     switch (event.event) {
       case 'run-started':
-        this.#writer.line(`${event.mode} ${visibleLine(event.playbook)} on ${count(event.hosts.length, 'host')}`);
+        this.#writer.line(headingOf(event));
         break;
       case 'host-connecting':
       case 'host-connected':
@@ -64,6 +63,9 @@ class PlainRenderer {
       case 'resource-finished':
         this.#resourceFinished(event);
         break;
+      case 'resource-undone':
+        this.#resourceUndone(event);
+        break;
       case 'host-notice':
         this.#line(event.host, event.level === 'warning' ? 'warning' : 'notice', visibleLine(event.text));
         break;
@@ -74,8 +76,11 @@ class PlainRenderer {
   }
 
   async close(): Promise<void> {
-    for (const { result } of this.#state.hosts.values()) if (result !== undefined) this.#recap(result);
+    const hosts = [...this.#state.hosts.values()];
+    for (const host of hosts) this.#orphans(host);
+    for (const host of hosts) if (host.result !== undefined) this.#recap(host, host.result);
     for (const failure of failuresOf(this.#state)) this.#failure(failure);
+    for (const hint of hintsOf(this.#state)) this.#writer.line(hint);
     if (this.#state.started !== undefined) this.#writer.line(ending(this.#state));
     await this.#writer.flushed();
   }
@@ -88,22 +93,40 @@ class PlainRenderer {
       if (this.#options.verbose) this.#line(host, 'ok', nameOf(planned));
     } else if (planned.outcome === 'known-after-apply') {
       if (onlyReads || this.#options.verbose) this.#line(host, 'known after apply', nameOf(planned), ...reason);
-    } else if (onlyReads) this.#changes(host, 'would change', planned);
+    } else if (onlyReads) this.#changes(host, planned);
   }
 
   #resourceFinished(event: ResourceFinished): void {
     if (event.status === 'changed') {
-      this.#changes(event.host, 'changed', event);
+      this.#changes(event.host, event);
     } else {
       const why = event.failure === undefined ? '' : `${event.failure.code}: ${visibleLine(event.failure.message)}`;
       this.#line(event.host, 'failed', nameOf(event), why);
     }
   }
 
-  #changes(host: string, what: string, resource: Pick<PlannedResource, 'resource' | 'title' | 'changes'>): void {
+  #resourceUndone(event: ResourceUndone): void {
+    if (event.complete) this.#line(event.host, 'taken back', nameOf(event));
+    else this.#line(event.host, 'not taken back', nameOf(event), 'could not be taken back in full');
+  }
+
+  #orphans(host: HostState): void {
+    const { shown, more } = orphansShown(this.#state.orphansLeft(host), this.#options.verbose);
+    for (const { resource, role } of shown)
+      this.#line(
+        host.name,
+        'no longer declared',
+        titleOfKey(resource),
+        role === null ? '' : `role ${visibleLine(role)}`,
+      );
+    if (more > 0) this.#line(host.name, 'no longer declared', `and ${more} more (--verbose shows them)`);
+  }
+
+  #changes(host: string, resource: Pick<PlannedResource, 'resource' | 'title' | 'changes'>): void {
     const creation = isCreation(resource.changes);
     const phrases = resource.changes.map((change) => phraseOf(change, { creation }));
     const risk = riskOf(resource.changes);
+    const what = changedWord(this.#state.mode);
     this.#line(host, what, nameOf(resource), phrases.join('; '), ...(risk === undefined ? [] : [risk]));
     if (!this.#options.diff) return;
     for (const { diff } of resource.changes) {
@@ -111,10 +134,11 @@ class PlainRenderer {
     }
   }
 
-  #recap({ host, status, counts, roundTrips, durationMs }: HostFinished): void {
-    const summary = showCounts(counts, this.#state.onlyReads).join(', ') || 'nothing done';
-    const cost = `${count(roundTrips, 'round trip')}, ${showDuration(durationMs)}`;
-    this.#line(host, 'recap', this.#paint(statusStyles[status], statusWords[status]), summary, cost);
+  #recap(host: HostState, result: HostFinished): void {
+    const summary = summaryOf(host, this.#state) || 'nothing done';
+    const cost = `${count(result.roundTrips, 'round trip')}, ${showDuration(result.durationMs)}`;
+    const status = this.#paint(statusStyles[result.status], statusWord(result, this.#state.mode));
+    this.#line(host.name, 'recap', status, summary, cost);
   }
 
   #failure(failure: HostFailure): void {
@@ -132,6 +156,15 @@ class PlainRenderer {
   }
 }
 
+/** A rollback is named after what it takes back, a run after its playbook. */
+function headingOf({ mode, playbook, hosts }: RunStarted): string {
+  const on = `on ${count(hosts.length, 'host')}`;
+  if (mode === 'resume') return `resume ${on}`;
+  if (mode === 'rollback-check') return `rollback, only a check: ${visibleLine(playbook)}, ${on}`;
+  if (mode === 'rollback') return `rollback: ${visibleLine(playbook)}, ${on}`;
+  return `${mode} ${visibleLine(playbook)} ${on}`;
+}
+
 function ending(state: RunState): string {
   const note = exitNote(state);
   return note === undefined ? sentenceOf(state) : `${sentenceOf(state)} (${note})`;
@@ -140,6 +173,11 @@ function ending(state: RunState): string {
 const wordStyles: Readonly<Record<string, Parameters<Paint>[0]>> = {
   changed: 'yellow',
   'would change': 'yellow',
+  'rolled back': 'yellow',
+  'would roll back': 'yellow',
+  'taken back': 'magenta',
+  'not taken back': 'red',
+  'no longer declared': 'cyan',
   failed: 'red',
   failure: 'red',
   impossible: 'red',

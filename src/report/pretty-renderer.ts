@@ -1,11 +1,13 @@
 import type { RunEvent } from '../runner/events.ts';
-import { count, exitNote, sentenceOf, showCounts, showDuration, statusWords } from './describe.ts';
+import { count, showDuration } from './describe.ts';
 import { failureParts } from './failure.ts';
+import { hostBlock } from './host-block.ts';
 import { LiveView } from './live-view.ts';
+import { statusWord, summaryOf, unfinishedWord } from './outcome.ts';
 import type { Renderer, RendererOptions } from './renderer.ts';
 import { LineWriter } from './renderer.ts';
-import { hostBlock } from './resource-block.ts';
 import { failuresOf, type HostFailure, type HostState, RunState } from './run-state.ts';
+import { exitNote, hintsOf, sentenceOf } from './sentence.ts';
 import { type Paint, painter, statusSigns, statusStyles } from './style.ts';
 import { columnsOf, padTo, visibleLine } from './visible.ts';
 
@@ -43,10 +45,11 @@ function report(state: RunState, options: RendererOptions, paint: Paint): string
   return [
     ...hostBlocks(hosts, state, options, paint),
     ...notices(hosts, paint),
-    ...recap(hosts, state, paint),
+    ...recap(hosts, state, options.columns, paint),
     ...failures,
     '',
     paint(state.finished?.exitCode === 0 ? ['bold', 'green'] : 'bold', sentenceOf(state)),
+    ...hintsOf(state).map((hint) => paint('cyan', hint)),
     ...(note === undefined ? [] : [paint('dim', note)]),
   ];
 }
@@ -57,9 +60,12 @@ const mostNames = 6;
 function hostBlocks(hosts: readonly HostState[], state: RunState, options: RendererOptions, paint: Paint): string[] {
   const { diff, verbose, columns } = options;
   const together = new Map<string, string[]>();
-  for (const { name, stages } of hosts) {
-    const block = hostBlock(stages, { diff, verbose, columns, onlyReads: state.onlyReads, paint }).join('\n');
-    if (block !== '') together.set(block, [...(together.get(block) ?? []), visibleLine(name)]);
+  const { prunes } = state;
+  for (const host of hosts) {
+    const unfinished = unfinishedWord(host, state);
+    const lines = hostBlock(host, state.orphansLeft(host), { diff, verbose, columns, unfinished, prunes, paint });
+    const block = lines.join('\n');
+    if (block !== '') together.set(block, [...(together.get(block) ?? []), visibleLine(host.name)]);
   }
   return [...together].flatMap(([block, names]) => {
     const same = names.length > 1 ? paint('dim', `  ${names.length} hosts, the same on each`) : '';
@@ -78,23 +84,26 @@ function notices(hosts: readonly HostState[], paint: Paint): string[] {
   return lines.length === 0 ? [] : [...lines, ''];
 }
 
-function recap(hosts: readonly HostState[], state: RunState, paint: Paint): string[] {
-  const rows = hosts.map(({ name, result, phase }) => {
+function recap(hosts: readonly HostState[], state: RunState, width: number, paint: Paint): string[] {
+  const rows = hosts.map((host) => {
+    const { name, result, phase } = host;
     if (result === undefined) {
       const what = phase === 'waiting' ? 'not begun' : 'broken off';
       return { style: statusStyles.interrupted, cells: [statusSigns.interrupted, visibleLine(name), what, '', '', ''] };
     }
-    const { status, counts, roundTrips, durationMs } = result;
-    const summary = showCounts(counts, state.onlyReads).join(', ');
+    const { status, roundTrips, durationMs } = result;
     const cost = [count(roundTrips, 'round trip'), showDuration(durationMs)];
     return {
       style: statusStyles[status],
-      cells: [statusSigns[status], visibleLine(name), statusWords[status], summary, ...cost],
+      cells: [statusSigns[status], visibleLine(name), statusWord(result, state.mode), summaryOf(host, state), ...cost],
     };
   });
-  const columns = [0, 1, 2, 3, 4].map((index) =>
+  const widest = [0, 1, 2, 3, 4, 5].map((index) =>
     Math.max(0, ...rows.map(({ cells }) => columnsOf(cells[index] ?? ''))),
   );
+  // One host with much to tell must not wrap the lines of all.
+  const fits = widest.reduce((sum, columns) => sum + columns + 2, -3) <= width;
+  const columns = fits ? widest.slice(0, 5) : widest.slice(0, 3);
   return rows.map(({ style, cells }) => {
     const [sign = '', name = '', status = '', summary = '', trips = '', seconds = ''] = cells.map((cell, index) =>
       padTo(cell, columns[index] ?? 0),
@@ -105,7 +114,8 @@ function recap(hosts: readonly HostState[], state: RunState, paint: Paint): stri
 }
 
 function failureBlock(failure: HostFailure, { verbose }: RendererOptions, paint: Paint): string[] {
-  const heading = `${paint('red', '✘')} ${paint('bold', visibleLine(failure.host))}  ${visibleLine(failure.message)}  ${paint('dim', failure.code)}`;
+  const sign = failure.reverted === undefined ? statusSigns.failed : statusSigns.reverted;
+  const heading = `${paint('red', sign)} ${paint('bold', visibleLine(failure.host))}  ${visibleLine(failure.message)}  ${paint('dim', failure.code)}`;
   const parts = failureParts(failure, verbose).flatMap(({ label, lines }) => {
     const [first = '', ...rest] = lines;
     const style = label === 'hint' ? 'cyan' : label === 'at' ? 'underline' : undefined;

@@ -2,26 +2,40 @@ import type {
   EventFailure,
   HostFinished,
   HostNotice,
+  Orphan,
+  PlannedChange,
   PlannedResource,
   ResourceFinished,
+  ResourceUndone,
   RunEvent,
   RunFinished,
+  RunMode,
   RunStarted,
 } from '../runner/events.ts';
 import { outputLines } from './visible.ts';
 
-/** What one plan of a host held, and what has become of it. */
-export interface Stage {
-  readonly number: number;
-  readonly planned: readonly PlannedResource[];
-  readonly finished: Map<string, ResourceFinished>;
+/** A resource of a plan, and what has become of it. */
+export interface ResourceState {
+  readonly planned: PlannedResource;
+  finished: ResourceFinished | undefined;
+  undone: ResourceUndone | undefined;
 }
+
+/**
+ * One plan of a host. A resource can stand in it more than once: a rollback puts back what it was, and restarts it when
+ * everything else is as before, too.
+ */
+export type Stage = ResourceState[];
 
 export interface HostState {
   readonly name: string;
-  phase: 'waiting' | 'connecting' | 'reading' | 'applying' | 'finished';
+  phase: 'waiting' | 'connecting' | 'reading' | 'applying' | 'taking back' | 'finished';
   readonly stages: Stage[];
   readonly notices: HostNotice[];
+  /** What the playbook managed here and no longer declares. */
+  orphans: readonly Orphan[];
+  /** A notice that is the last that was heard of the host. */
+  lately: HostNotice | undefined;
   /** What the host is doing now. */
   current: { readonly resource: string; readonly title: string; readonly startedAt: number } | undefined;
   /** The end of the output of the current command, as it came. */
@@ -48,9 +62,26 @@ export class RunState {
     }
   }
 
+  get mode(): RunMode {
+    return this.started?.mode ?? 'run';
+  }
+
   /** The run only reads, so that what it says is what it would do. */
   get onlyReads(): boolean {
-    return this.started?.mode === 'check' || this.started?.mode === 'plan';
+    return this.mode === 'check' || this.mode === 'plan' || this.mode === 'rollback-check';
+  }
+
+  /** What is no longer declared is removed or restored, too. */
+  get prunes(): boolean {
+    return this.started?.prune === true;
+  }
+
+  /** What is no longer declared on a host and was left as it is, or what a check with `--prune` would not leave. */
+  orphansLeft({ orphans, stages, result }: HostState): readonly Orphan[] {
+    // Of some there is nothing to undo: a prune that came to its end leaves none.
+    if (this.prunes && !this.onlyReads && result?.counts.orphans === 0) return [];
+    const pruned = new Set(stages.flat().flatMap(({ finished, undone }) => (undone ? [] : (finished?.resource ?? []))));
+    return orphans.filter(({ resource }) => !pruned.has(resource));
   }
 
   host(name: string): HostState {
@@ -61,6 +92,8 @@ export class RunState {
       phase: 'waiting',
       stages: [],
       notices: [],
+      orphans: [],
+      lately: undefined,
       current: undefined,
       tail: '',
       result: undefined,
@@ -71,6 +104,7 @@ export class RunState {
 }
 
 function apply(host: HostState, event: Exclude<RunEvent, RunStarted | RunFinished>): void {
+  host.lately = event.event === 'host-notice' ? event : undefined;
   switch (event.event) {
     case 'host-connecting':
       host.phase = 'connecting';
@@ -79,7 +113,9 @@ function apply(host: HostState, event: Exclude<RunEvent, RunStarted | RunFinishe
       host.phase = 'reading';
       break;
     case 'host-planned':
-      host.stages.push({ number: event.stage, planned: event.resources, finished: new Map() });
+      host.stages.push(stageOf(event.resources));
+      // Later plans of a host do not tell them again.
+      if (event.orphans.length > 0) host.orphans = event.orphans;
       break;
     case 'resource-started':
       host.phase = 'applying';
@@ -90,7 +126,13 @@ function apply(host: HostState, event: Exclude<RunEvent, RunStarted | RunFinishe
       host.tail = (host.tail + event.text).slice(-tailBytes);
       break;
     case 'resource-finished':
-      stageOf(host).finished.set(event.resource, event);
+      unfinished(host, event).finished = event;
+      host.current = undefined;
+      host.tail = '';
+      break;
+    case 'resource-undone':
+      host.phase = 'taking back';
+      standing(host, event).undone = event;
       host.current = undefined;
       host.tail = '';
       break;
@@ -104,21 +146,45 @@ function apply(host: HostState, event: Exclude<RunEvent, RunStarted | RunFinishe
   }
 }
 
-function stageOf(host: HostState): Stage {
-  const last = host.stages.at(-1);
-  if (last !== undefined) return last;
-  const stage: Stage = { number: 1, planned: [], finished: new Map() };
-  host.stages.push(stage);
-  return stage;
+/** A plan of which nothing is done yet. */
+export function stageOf(planned: readonly PlannedResource[]): Stage {
+  return planned.map((resource) => ({ planned: resource, finished: undefined, undone: undefined }));
 }
 
-/** Changes of the stage that runs, done and in all. */
-export function progressOf(host: HostState): { readonly done: number; readonly total: number } {
-  const stage = host.stages.at(-1);
-  return {
-    done: stage?.finished.size ?? 0,
-    total: stage?.planned.filter(({ outcome }) => outcome === 'change').length ?? 0,
-  };
+type Told = Pick<ResourceFinished, 'resource' | 'title'> & { readonly changes?: readonly PlannedChange[] };
+
+/** The first of the plan that is not done yet; what was not planned is added to it. */
+function unfinished(host: HostState, told: Told): ResourceState {
+  const next = host.stages.at(-1)?.find((one) => one.planned.resource === told.resource && one.finished === undefined);
+  return next ?? unplanned(host, told);
+}
+
+/** The last that was changed and stands: a host goes back the way that it came. Or what was still under way. */
+function standing(host: HostState, told: Told): ResourceState {
+  const own = host.stages.flat().filter(({ planned, undone }) => planned.resource === told.resource && !undone);
+  return own.findLast(({ finished }) => finished?.status === 'changed') ?? own.at(-1) ?? unplanned(host, told);
+}
+
+function unplanned(host: HostState, { resource, title, changes = [] }: Told): ResourceState {
+  const role = host.orphans.find((orphan) => orphan.resource === resource)?.role ?? null;
+  const [added] = stageOf([{ resource, title, role, at: null, outcome: 'change', changes }]) as [ResourceState];
+  if (host.stages.length === 0) host.stages.push([]);
+  host.stages.at(-1)?.push(added);
+  return added;
+}
+
+/** Changes done, and changes in all as far as they are known: each plan adds to what the ones before it did. */
+export function progressOf({ stages }: HostState): { readonly done: number; readonly total: number } {
+  const done = stages.flat().filter(({ finished }) => finished !== undefined).length;
+  const left = (stages.at(-1) ?? []).filter(
+    ({ planned, finished }) => finished === undefined && planned.outcome === 'change',
+  ).length;
+  return { done, total: done + left };
+}
+
+/** What was changed and then taken back. */
+export function undoneOf({ stages }: HostState): readonly ResourceUndone[] {
+  return stages.flat().flatMap(({ undone }) => undone ?? []);
 }
 
 /** The last lines that the current command wrote, blank ones left out. */
@@ -130,17 +196,28 @@ export function tailOf(host: HostState, lines: number): string[] {
 
 export interface HostFailure extends EventFailure {
   readonly host: string;
+  /** Where the host took changes back because nobody could log in any more: which. */
+  readonly reverted?: readonly ResourceUndone[];
 }
+
+/** A host that went down, or was too slow, before anybody could log in anew, tells no more than that it went back. */
+const revertedAlone: EventFailure = {
+  code: 'GUARD_REVERTED',
+  message: 'no fresh login confirmed the changes in time, so the host took them back',
+  hint: 'look whether the host restarted or is slow; a longer --guard-timeout gives it more time',
+};
 
 /** Every failure of a run once, in the order of the hosts. */
 export function failuresOf(state: RunState): HostFailure[] {
   return [...state.hosts.values()].flatMap((host) => {
     const ofResources = host.stages
-      .flatMap(({ finished }) => [...finished.values()])
+      .flat()
+      .flatMap(({ finished }) => finished ?? [])
       .flatMap(({ failure, resource }) => (failure === undefined ? [] : [{ host: host.name, resource, ...failure }]));
-    const ofHost = host.result?.failure;
+    const ofHost = host.result?.failure ?? (host.result?.status === 'reverted' ? revertedAlone : undefined);
     if (ofHost === undefined || ofResources.some((known) => isSame(known, ofHost))) return ofResources;
-    return [...ofResources, { host: host.name, ...ofHost }];
+    const reverted = host.result?.status === 'reverted' ? { reverted: undoneOf(host) } : {};
+    return [...ofResources, { host: host.name, ...ofHost, ...reverted }];
   });
 }
 

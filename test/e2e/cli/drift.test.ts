@@ -69,7 +69,7 @@ describe('lab drift', () => {
     expect({ exitCode, stdout, stderr }).toEqual({
       exitCode: 2,
       stdout: `alpha
-  ~ file /srv/page file:/srv/page  content +1 −1 lines · mode 0666 → 0644
+  ~ file /srv/page  content +1 −1 lines · mode 0666 → 0644
 
 1 resource drifted on 1 host, 1 host as declared
 `,

@@ -90,7 +90,7 @@ describe('pretty', () => {
   it('tells the same changes of several hosts once, stages apart, and what was not reached', async () => {
     const text = (await play('first')).join('\n');
     expect(text).toContain('node1, node2  2 hosts, the same on each\n  + package:chrony');
-    expect(text).toContain('  stage 2: what was known only after apply\n  ~ unit:chrony.service');
+    expect(text).toContain('  known only after apply\n  ~ unit:chrony.service');
     expect(text.match(/\? unit:chrony/g)).toBeNull();
     expect(text).toMatch(/- file:\/etc\/cron\.d\/old .* not reached/);
     expect(text).toContain('because of file:/etc/ssh/sshd_config.d/10-lab.conf');
