@@ -2,7 +2,7 @@ import { type Command, Option } from 'commander';
 import type { Session } from '../remote/session.ts';
 import { tableLines } from '../report/table.ts';
 import { visible, visibleLine } from '../report/visible.ts';
-import { controlScript } from '../runner/apply/apply-stage.ts';
+import { controlScript } from '../runner/apply/control-script.ts';
 import { type JournaledActionState, type JournaledRun, JournalReader } from '../runner/journal/read.ts';
 import { type ExitCode, formatError, LabError } from '../shared/errors.ts';
 import { type HostOutcome, onHosts } from './open-hosts.ts';

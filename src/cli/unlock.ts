@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import type { Session } from '../remote/session.ts';
 import { visibleLine } from '../report/visible.ts';
-import { controlScript } from '../runner/apply/apply-stage.ts';
+import { controlScript } from '../runner/apply/control-script.ts';
 import { JournalReader } from '../runner/journal/read.ts';
 import { recoverRun } from '../runner/recover.ts';
 import { formatError } from '../shared/errors.ts';

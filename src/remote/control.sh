@@ -131,6 +131,7 @@ lab_attach() {
   LAB_DIR=$LAB_STATE/runs/$1/stage-$2
   LAB_READY=
   umask 077
+  if [ -n "${LAB_TAIL-}" ]; then lab_stop_following; fi
   lab_b attach
   if [ -r "$LAB_DIR/settings" ]; then
     lab_fact mark "$(lab_line_of "$LAB_DIR/settings")"
@@ -141,7 +142,8 @@ lab_attach() {
       LAB_READY=1
     fi
     if lab_runs "$LAB_PID_FILE"; then lab_fact running yes; fi
-    lab_fact decided "$(lab_line_of "$LAB_DIR/guard.decided/word" 2>/dev/null)"
+    lab_fact decided "$(readlink "$LAB_DIR/guard.decided" 2>/dev/null)"
+    lab_guard_again
   fi
   lab_e attach 0
 }
@@ -168,15 +170,18 @@ lab_go_on() {
 # lab_confirm RUN STAGE : a fresh connection found its way in, so the stage stays. 1 when it was taken back before.
 lab_confirm() {
   lab_b confirm
-  lab_decided=$LAB_STATE/runs/$1/stage-$2/guard.decided
-  if mkdir "$lab_decided" 2>/dev/null; then
-    printf 'confirmed\n' >"$lab_decided/word"
-    lab_e confirm 0
-  else
-    lab_line_of "$lab_decided/word"
-    [ "$(lab_line_of "$lab_decided/word")" = confirmed ]
-    lab_e confirm $?
-  fi
+  lab_stage_dir=$LAB_STATE/runs/$1/stage-$2
+  ln -s confirmed "$lab_stage_dir/guard.decided" 2>/dev/null
+  [ "$(readlink "$lab_stage_dir/guard.decided")" = confirmed ] && sh "$lab_stage_dir/program" confirmed "$lab_stage_dir" </dev/null
+  lab_e confirm $?
+}
+
+# A guardian that somebody killed is replaced: without one, nobody would take back what is not confirmed.
+lab_guard_again() {
+  [ "$(sed -n 5p "$LAB_DIR/settings")" -gt 0 ] || return 0
+  if [ -e "$LAB_STATE/runs/$LAB_RUN/state" ] || lab_runs "$LAB_STATE/runs/$LAB_RUN/guardian"; then return 0; fi
+  case $(readlink "$LAB_DIR/guard.decided") in '' | expired) ;; *) return 0 ;; esac
+  setsid sh "$LAB_DIR/program" guard "$LAB_DIR" >/dev/null 2>&1 </dev/null &
 }
 
 # Streams the stage's log from its beginning.
@@ -200,7 +205,8 @@ lab_stop_tail() { [ -z "$LAB_TAIL" ] || kill "$LAB_TAIL" 2>/dev/null; }
 lab_check() {
   lab_beat "$1"
   jobs >/dev/null 2>&1
-  lab_runs "$LAB_PID_FILE" || printf '\n%s gone %s\n' "$LAB_N" "${LAB_DIR##*/}"
+  # The guardian may be taking back what it ended.
+  lab_runs "$LAB_PID_FILE" || lab_runs "$LAB_STATE/runs/$LAB_RUN/guardian" || printf '\n%s gone %s\n' "$LAB_N" "${LAB_DIR##*/}"
 }
 
 lab_stop_following() {

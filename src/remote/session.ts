@@ -157,6 +157,19 @@ export class Session implements AsyncDisposable {
     await this.#write(`${text}\n`);
   }
 
+  /** Whether the connection still carries anything, whatever the shell is busy with; a refusal is an answer, too. */
+  async answers(withinMs: number): Promise<boolean> {
+    const asked = this.#connection.start(['true']).then(
+      ({ stdout, stderr }) => {
+        stdout.resume();
+        stderr.resume();
+        return true;
+      },
+      () => true,
+    );
+    return Promise.race([asked, pause(withinMs, false, { ref: false })]);
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     this.#process.stdin.end();
     this.#process.kill();

@@ -1,6 +1,6 @@
 import type { Session } from '../remote/session.ts';
 import { quote } from '../shared/quote.ts';
-import { controlScript } from './apply/apply-stage.ts';
+import { controlScript } from './apply/control-script.ts';
 
 /**
  * Puts in order what a run that was cut short had half done.

@@ -1,7 +1,8 @@
 import type { ExitCode } from '../shared/errors.ts';
 import { quote } from '../shared/quote.ts';
-import { Applier, controlScript } from './apply/apply-stage.ts';
+import { Applier } from './apply/apply-stage.ts';
 import type { Stage } from './apply/compile.ts';
+import { controlScript } from './apply/control-script.ts';
 import type { StageEnd } from './apply/follow-stage.ts';
 import type { HostCounts, HostStatus, PlannedResource } from './events.ts';
 import { type HostOperation, type OperationOptions, operateOnHosts } from './host-operation.ts';

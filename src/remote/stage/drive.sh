@@ -2,8 +2,14 @@
 # shellcheck disable=SC2153 # settings.sh gives LAB_STATE
 
 # lab_pending_add NAME KEY / lab_pending_clear NAME : a restart is written down before the change that needs it.
-lab_pending_add() { printf '%s\n' "$2" >"$LAB_STATE/pending/$1" && lab_sync "$LAB_STATE/pending/$1"; }
+lab_pending_add() {
+  if [ -e "$LAB_STATE/pending/$1" ]; then rm -f "$LAB_ACTION_DIR/pending.$1"; else : >"$LAB_ACTION_DIR/pending.$1"; fi
+  printf '%s\n' "$2" >"$LAB_STATE/pending/$1" && lab_sync "$LAB_STATE/pending/$1"
+}
 lab_pending_clear() { rm -f "$LAB_STATE/pending/$1"; }
+
+# lab_pending_forget NAME : the change that needed it was taken back. What was due before it still is.
+lab_pending_forget() { [ ! -e "$LAB_ACTION_DIR/pending.$1" ] || rm -f "$LAB_STATE/pending/$1"; }
 
 lab_action() {
   LAB_ACTION_DIR=$LAB_DIR/action.$1
@@ -133,8 +139,7 @@ lab_revert_all() {
     lab_n=$((lab_n + 1))
     # A restart that failed because of what is taken back by now can succeed.
     case $(lab_fate "$lab_n") in reverted | failed) ;; *) continue ;; esac
-    LAB_ACTION_DIR=$LAB_DIR/action.$lab_n
-    ("settle_$lab_n") </dev/null || lab_mark unsettled "$lab_n"
+    lab_settle "$lab_n"
   done
   lab_journal undone
 }
@@ -150,6 +155,15 @@ lab_revert() {
     "forget_$1"
   fi
   lab_mark undone "$1" "$lab_result"
+}
+
+# lab_settle N : the restart that follows an undoing; what fails stays due.
+lab_settle() {
+  LAB_ACTION_DIR=$LAB_DIR/action.$1
+  export LAB_ACTION_DIR
+  ("settle_$1") </dev/null && return
+  "due_$1"
+  lab_mark unsettled "$1"
 }
 
 # This stage and those before it.
@@ -197,7 +211,7 @@ lab_recover_half() {
   while [ "$lab_n" -gt 0 ]; do
     if [ "$(lab_fate "$lab_n")" = begin ]; then
       lab_revert "$lab_n"
-      ("settle_$lab_n") </dev/null || lab_mark unsettled "$lab_n"
+      lab_settle "$lab_n"
     fi
     lab_n=$((lab_n - 1))
   done
@@ -209,6 +223,7 @@ lab_drive() {
   case $1 in
     apply) lab_apply_all "$2" ;;
     guard) lab_watch ;;
+    confirmed) lab_confirmed ;;
     recover) lab_recover ;;
     revert)
       lab_load_journal && lab_revert_all

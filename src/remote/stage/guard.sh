@@ -1,24 +1,26 @@
 # The guard of a stage that can cut the way to the host or the rights on it: unless a fresh connection confirms the stage in
 # time, everything it did is taken back, by the host itself, also after a reboot. POSIX sh. Part of every stage's program.
 #
-# The folder guard.decided is made by whoever decides, which can be only one: the controller (confirmed), the guardian
-# (expired), the stage itself (failed), or the next boot (rebooted). The word stands in the file guard.decided/word.
+# The link guard.decided is made by whoever decides, which can be only one: the controller (confirmed), the guardian
+# (expired), the stage itself (failed, stopped, reverted), or the next boot (rebooted). It leads nowhere: its text is the
+# word, so that word and decision come at once, also on a full disk.
 
 lab_guarded() { [ "$LAB_GUARD" -gt 0 ]; }
 
-# lab_decide WORD
-lab_decide() { mkdir "$LAB_DIR/guard.decided" 2>/dev/null && printf '%s\n' "$1" >"$LAB_DIR/guard.decided/word"; }
+# lab_decide WORD : false when somebody else has decided before.
+lab_decide() { ln -s "$1" "$LAB_DIR/guard.decided" 2>/dev/null; }
 
-lab_decision() { lab_line_of "$LAB_DIR/guard.decided/word" 2>/dev/null; }
+lab_decision() { readlink "$LAB_DIR/guard.decided" 2>/dev/null; }
 
 # lab_deadline SECONDS : from now.
 lab_deadline() { printf '%s\n' "$(($(lab_uptime) + $1))" >"$LAB_DIR/deadline.new" && mv -f "$LAB_DIR/deadline.new" "$LAB_DIR/deadline"; }
 
 # Before the first change. What starts the guardian must not be what the stage is about to cut: under systemd it is a
-# service of its own, which no restart of sshd and no end of a session touches.
+# service of its own, which no restart of sshd and no end of a session touches, and which comes again when it is killed.
 lab_arm_guard() {
   lab_deadline "$LAB_GUARD" && lab_journal "guard $LAB_GUARD" && lab_sync "$LAB_DIR/journal" || return 1
   if [ ! -d /run/systemd/system ] || ! systemd-run --quiet --collect --unit="lab-guard-$LAB_RUN-${LAB_DIR##*-}" \
+    --property=Restart=on-failure --property=RestartForceExitStatus=SIGTERM --property=OOMScoreAdjust=-999 \
     sh "$LAB_DIR/program" guard "$LAB_DIR" 2>/dev/null; then
     setsid sh "$LAB_DIR/program" guard "$LAB_DIR" >/dev/null 2>&1 </dev/null &
   fi
@@ -34,17 +36,25 @@ lab_arm_guard() {
 # What the guardian does: waits for the decision, or takes it when the time is over.
 lab_watch() {
   exec >>"$LAB_DIR/log" 2>&1
+  # One is enough.
+  if lab_runs "$LAB_RUN_DIR/guardian"; then return 0; fi
   lab_sign "$LAB_RUN_DIR/guardian"
-  until [ -e "$LAB_DIR/guard.decided" ]; do
-    if [ "$(lab_uptime)" -ge "$(lab_line_of "$LAB_DIR/deadline")" ]; then
-      lab_decide expired || break
+  until [ -L "$LAB_DIR/guard.decided" ] || [ "$(lab_uptime)" -ge "$(lab_line_of "$LAB_DIR/deadline")" ]; do sleep 1; done
+  lab_decide expired
+  # Decided by the first guardian of this stage, perhaps, who was killed while it took back.
+  case $(lab_decision) in
+    expired | '')
       lab_kill_session "$LAB_RUN_DIR/pid"
-      lab_take_back_guarded
-      break
-    fi
-    sleep 1
-  done
+      [ -e "$LAB_RUN_DIR/state" ] || lab_take_back_guarded
+      ;;
+  esac
   rm -f "$LAB_RUN_DIR/guardian"
+}
+
+# A fresh login found its way in: no reboot takes the stage back any more.
+lab_confirmed() {
+  lab_sync "$LAB_DIR"
+  lab_unhook
 }
 
 lab_take_back_guarded() {

@@ -96,6 +96,8 @@ lab_same() {
 # lab_restore SAVED PATH : puts back what lab_save kept as SAVED (a path without its ending). What was absent is removed; a
 # directory only when it is empty.
 lab_restore() {
+  # What a write left beside it that was killed half-way.
+  rm -rf "${2%/*}/.lab-$LAB_RUN-"*
   if [ -e "$1.absent" ]; then
     if [ -d "$2" ] && [ ! -L "$2" ]; then
       rmdir "$2"

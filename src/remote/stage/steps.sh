@@ -130,7 +130,3 @@ lab_ok() {
   for lab_code in $lab_codes; do [ "$lab_status" = "$lab_code" ] && return 0; done
   return "$lab_status"
 }
-
-# lab_pending_add NAME KEY / lab_pending_clear NAME : a restart is written down before the change that needs it.
-lab_pending_add() { printf '%s\n' "$2" >"$LAB_STATE/pending/$1" && lab_sync "$LAB_STATE/pending/$1"; }
-lab_pending_clear() { rm -f "$LAB_STATE/pending/$1"; }

@@ -1,30 +1,19 @@
 import { createReadStream } from 'node:fs';
-import { hostname, userInfo } from 'node:os';
-import { setTimeout as pause } from 'node:timers/promises';
 import { parsePairs } from '../../remote/facts/parse-system.ts';
 import type { Data, Mark } from '../../remote/frames.ts';
 import type { Session } from '../../remote/session.ts';
 import type { Content } from '../../resources/contract.ts';
-import { asLabError, LabError } from '../../shared/errors.ts';
-import { readOwnFile } from '../../shared/own-package.ts';
+import { LabError } from '../../shared/errors.ts';
 import { quote } from '../../shared/quote.ts';
 import { metaLine, type RunMeta } from '../journal/record.ts';
 import type { HostLink } from '../link.ts';
 import { bytesOf, isLocalFile, type Stage } from './compile.ts';
+import { controlScript, whoAmI } from './control-script.ts';
 import { Follower, type StageEnd, type StageListener } from './follow-stage.ts';
+import { StageWatcher } from './watch-stage.ts';
 
-export const controlScript = ['remote/process.sh', 'remote/control.sh']
-  .map(readOwnFile)
-  .join('\n')
-  .replaceAll(/^\s*#.*\n/gm, '');
 /** Bytes of content in one piece of an upload. */
 const pieceBytes = 384 * 1024;
-const checkIntervalMs = 3000;
-/** How long a connection that was lost is tried again, in seconds, when no guard says how long. */
-const reconnectSeconds = 30;
-/** How long the host may take to take back what was not confirmed, in seconds: packages among it take their time. */
-const takeBackSeconds = 300;
-const retryMs = 1000;
 
 /** What the host does with the rest of a plan when nobody listens any more. */
 export type OnDisconnect = 'finish' | 'stop' | 'revert';
@@ -82,7 +71,7 @@ export class Applier {
     await this.#link.session.send(': >"$LAB_DIR/stop"');
   }
 
-  /** @throws LabError HOST_LOCKED, HOST_CHANGED, JOURNAL, CONNECTION_LOST, GUARD_REVERTED */
+  /** @throws LabError HOST_LOCKED, HOST_CHANGED, JOURNAL, CONNECTION_LOST, GUARD_REVERTED, GUARD_UNKNOWN */
   async apply(stage: Stage, listener: StageListener): Promise<StageEnd> {
     this.#stages++;
     const follower = new Follower(this.#link.host.name, stage, this.#stages, listener);
@@ -94,23 +83,28 @@ export class Applier {
       else if (token.kind === 'mark' && (token.fields[0] === 'b' || token.fields[0] === 'e')) return;
       else follower.take(token);
     };
-    const nonce = this.#link.session.nonce;
     // The log is followed only after the answer: two that write at once would tear each other's marks.
     await this.#link.session.exchange(this.#upload(stage), consume, undefined, 'lab_follow');
     this.#locked = true;
-    const seconds = stage.risky ? this.guardSeconds : reconnectSeconds;
-    await this.#follow(follower, nonce, seconds);
-    const end = follower.result();
-    if (stage.risky && end === 'complete') return this.#confirm(follower, nonce, listener);
-    await this.#link.session.send('lab_stop_following');
-    return end;
+    return this.#watch(stage, this.#link.session.nonce, follower, listener).toTheEnd();
+  }
+
+  #watch(stage: Stage, mark: string, follower: Follower, listener: StageListener): StageWatcher {
+    const watched = {
+      run: this.#identity.run,
+      number: this.#stages,
+      mark,
+      guardSeconds: stage.risky ? this.guardSeconds : null,
+      stopping: () => this.#stopping,
+    };
+    return new StageWatcher(this.#link, watched, follower, listener);
   }
 
   /**
    * Follows a stage that another controller began: one that is under way, that ended alone, or, with `goOn`, one that was cut
    * short, which then does the rest.
    *
-   * @throws LabError HOST_LOCKED, JOURNAL, CONNECTION_LOST, GUARD_REVERTED
+   * @throws LabError HOST_LOCKED, JOURNAL, CONNECTION_LOST, GUARD_REVERTED, GUARD_UNKNOWN
    */
   async takeOver(stage: Stage, number: number, goOn: boolean, listener: StageListener): Promise<StageEnd> {
     this.#stages = number;
@@ -129,12 +123,7 @@ export class Applier {
     else follower.startAfter(Number(facts.get('seen') ?? 0));
     this.#locked = true;
     await session.exchange('lab_look', () => {}, undefined, 'lab_follow');
-    await this.#follow(follower, mark, stage.risky ? this.guardSeconds : reconnectSeconds);
-    const end = follower.result();
-    if (stage.risky && end === 'complete' && facts.get('decided') !== 'confirmed')
-      return this.#confirm(follower, mark, listener);
-    await this.#link.session.send('lab_stop_following');
-    return end;
+    return this.#watch(stage, mark, follower, listener).toTheEnd(facts.get('decided') === 'confirmed');
   }
 
   async #goOn(session: Session, who: string): Promise<void> {
@@ -145,124 +134,6 @@ export class Applier {
       else if (token.fields[0] === 'e' && token.fields[1] === 'go-on') status = Number(token.fields[2]);
     });
     if (status !== 0) this.#refuseLock(new Map(parsePairs(Buffer.from(holder.join('')))));
-  }
-
-  /** Follows the log to its end; a connection that is lost is made anew, as the host works on. */
-  async #follow(follower: Follower, nonce: string, seconds: number): Promise<void> {
-    const deadline = Date.now() + seconds * 1000;
-    while (!follower.ended) {
-      const { session } = this.#link;
-      const timer = setInterval(() => void session.send(`lab_check ${follower.seen}`), checkIntervalMs);
-      try {
-        await session.follow((token) => follower.take(token));
-      } catch (thrown) {
-        if (!(thrown instanceof LabError) || thrown.code !== 'CONNECTION_LOST' || this.#stopping) throw thrown;
-        await this.#reconnect(follower, nonce, Math.max(deadline, Date.now() + reconnectSeconds * 1000), thrown);
-      } finally {
-        clearInterval(timer);
-      }
-    }
-  }
-
-  /** @param lost what is thrown when the host does not answer in time */
-  async #reconnect(follower: Follower, nonce: string, deadline: number, lost: LabError): Promise<void> {
-    for (;;) {
-      try {
-        const session = await this.#link.fresh('any');
-        await this.#link.replace(session);
-        await this.#attach(session, follower, nonce);
-        return;
-      } catch (thrown) {
-        const code = asLabError(thrown).code;
-        if (Date.now() > deadline || code === 'HOST_KEY_CHANGED') throw lost;
-        await pause(retryMs);
-      }
-    }
-  }
-
-  /** The session becomes the run's controller, and reads its log from the beginning. */
-  async #attach(session: Session, follower: Follower, nonce: string): Promise<void> {
-    session.acceptMarks(nonce);
-    follower.again();
-    const script = `${controlScript}\nlab_attach ${quote(this.#identity.run)} ${this.#stages} ${quote(whoAmI())}`;
-    await session.exchange(script, () => {}, undefined, 'lab_follow');
-  }
-
-  /**
-   * Only a fresh connection to the endpoint that the inventory declares keeps a stage that can cut the way in: it proves
-   * address, port, login and the way to root at once.
-   */
-  async #confirm(follower: Follower, nonce: string, listener: StageListener): Promise<StageEnd> {
-    const { host } = this.#link;
-    const deadline = Date.now() + (this.guardSeconds - 1) * 1000;
-    let last: LabError | undefined;
-    do {
-      let session: Session | undefined;
-      try {
-        session = await within(this.#link.fresh('declared'), deadline - Date.now());
-        if (!(await this.#confirmOver(session))) break;
-        await this.#link.replace(session);
-        listener.notice('a fresh login confirmed the changes that could have cut the way in', 'info');
-        return 'complete';
-      } catch (thrown) {
-        await session?.[Symbol.asyncDispose]().catch(() => {});
-        last = asLabError(thrown);
-        await pause(Math.min(retryMs, Math.max(0, deadline - Date.now())));
-      }
-    } while (Date.now() < deadline);
-    listener.notice('no fresh login: the host takes back what it did');
-    await this.#watchTakenBack(follower, nonce, last);
-    throw new LabError('GUARD_REVERTED', `no fresh login within ${this.guardSeconds} s: everything was taken back`, {
-      host: host.name,
-      expected: `a login to ${describeEndpoint(host.connection)}, with root`,
-      found: last === undefined ? 'none' : last.message,
-      hint: 'the host is as it was before these changes; see what would have cut the way in, or give a longer --guard-timeout',
-      cause: last,
-    });
-  }
-
-  /** False when the host has decided already. */
-  async #confirmOver(session: Session): Promise<boolean> {
-    let confirmed = false;
-    const { run } = this.#identity;
-    const script = [
-      controlScript,
-      `lab_confirm ${quote(run)} ${this.#stages}`,
-      `lab_attach ${quote(run)} ${this.#stages} ${quote(whoAmI())}`,
-    ];
-    await session.exchange(
-      script.join('\n'),
-      (token) => {
-        if (token.kind === 'mark' && token.fields[0] === 'e' && token.fields[1] === 'confirm')
-          confirmed = token.fields[2] === '0';
-      },
-      20,
-    );
-    return confirmed;
-  }
-
-  async #watchTakenBack(follower: Follower, nonce: string, last: LabError | undefined): Promise<void> {
-    const deadline = Date.now() + takeBackSeconds * 1000;
-    const { host } = this.#link;
-    const unknown = new LabError(
-      'GUARD_UNKNOWN',
-      'the host does not answer while it takes back what was not confirmed',
-      {
-        host: host.name,
-        found: last?.message,
-        hint: `it goes on by itself; look again in some minutes with "lab history ${host.name}"`,
-      },
-    );
-    follower.goOn();
-    while (!follower.ended) {
-      await this.#reconnect(follower, nonce, deadline, unknown);
-      try {
-        await this.#link.session.follow((token) => follower.take(token));
-      } catch (thrown) {
-        if (Date.now() > deadline) throw unknown;
-        if (!(thrown instanceof LabError) || thrown.code !== 'CONNECTION_LOST') throw thrown;
-      }
-    }
   }
 
   /** Ends the run on the host and gives the lock back. */
@@ -334,24 +205,6 @@ export class Applier {
       hint: 'is the disk full, or the file system read-only?',
     });
   }
-}
-
-/** Who stands in the lock and in the history: `anna@laptop`. */
-export function whoAmI(): string {
-  return `${userInfo().username}@${hostname()}`;
-}
-
-function describeEndpoint({ user, address, port }: HostLink['host']['connection']): string {
-  return `${user === undefined ? '' : `${user}@`}${address}${port === undefined ? '' : `:${port}`}`;
-}
-
-async function within(opening: Promise<Session>, ms: number): Promise<Session> {
-  const late = Symbol('late');
-  const first = await Promise.race([opening, pause(Math.max(0, ms), late as unknown, { ref: false })]);
-  if (first !== late) return first as Session;
-  // Comes it after all, nobody needs it any more.
-  opening.then((session) => session[Symbol.asyncDispose]()).catch(() => {});
-  throw new LabError('UNREACHABLE', 'no fresh connection in time');
 }
 
 async function* put(name: string, content: Content): AsyncGenerator<string> {

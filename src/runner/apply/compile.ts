@@ -123,8 +123,16 @@ function compileAction(here: ActionReference, plan: ActionPlan, blobs: Map<strin
       ...paths.map((path, index) => `lab_after ${number} ${index} ${quote(path)}`),
       ...(taken ? [forgetOrigin(plan.key, taken)] : recordOrigin(plan, here)),
     ]),
-    allOf(`revert_${number}`, plan.revert.map(compile('r'))),
+    allOf(
+      `revert_${number}`,
+      plan.revert.map(compile('r')),
+      plan.triggers.map((key) => `lab_pending_forget ${triggerFile(key)}`),
+    ),
     allOf(`settle_${number}`, plan.settle.map(compile('s'))),
+    shellFunction(
+      `due_${number}`,
+      plan.satisfies.map((key) => `lab_pending_add ${triggerFile(key)} ${quote(key)}`),
+    ),
     shellFunction(`forget_${number}`, taken ? recordOrigin(plan, taken) : [forgetOrigin(plan.key, here)]),
     shellFunction(`limit_${number}`, [`lab_deadline $((LAB_GUARD + ${plan.risky ? 0 : secondsOf(plan.apply)}))`]),
   ].join('\n');
@@ -173,10 +181,10 @@ function shellFunction(name: string, commands: readonly string[]): string {
 }
 
 /** Every command is tried, whatever became of the one before: as much as possible is taken back. */
-function allOf(name: string, commands: readonly string[]): string {
-  return `${name}() {\n  lab_reverted=0\n${commands
-    .map((command) => `  ${command} || lab_reverted=1\n`)
-    .join('')}  return "$lab_reverted"\n}`;
+function allOf(name: string, commands: readonly string[], whenComplete: readonly string[] = []): string {
+  const tried = commands.map((command) => `  ${command} || lab_reverted=1\n`);
+  const last = whenComplete.map((command) => `  [ "$lab_reverted" -ne 0 ] || ${command}\n`);
+  return `${name}() {\n  lab_reverted=0\n${[...tried, ...last].join('')}  return "$lab_reverted"\n}`;
 }
 
 interface Names {

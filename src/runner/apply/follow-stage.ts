@@ -62,9 +62,17 @@ export class Follower {
     return this.#ended;
   }
 
+  /** The last word about the stage: its end, or `gone` when nobody is at work on it any more. */
+  get last(): string | undefined {
+    return this.#end;
+  }
+
   /** The log comes once more from its beginning. */
   again(): void {
-    this.#skip = { marks: this.#marks, bytes: this.#bytes };
+    // It may break off once more before it comes to what is new.
+    const { marks, bytes } = this.#skip;
+    if (this.#marks > marks || (this.#marks === marks && this.#bytes > bytes))
+      this.#skip = { marks: this.#marks, bytes: this.#bytes };
     this.#marks = 0;
     this.#bytes = 0;
     this.#gone = 0;
@@ -74,6 +82,7 @@ export class Follower {
   goOn(): void {
     this.ended = false;
     this.#end = undefined;
+    this.#gone = 0;
   }
 
   /** @param number of the action that was the last to be seen by an earlier controller; it and those before go untold */
