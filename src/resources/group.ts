@@ -58,12 +58,17 @@ export const group = defineResource({
         after: gid,
         apply: [run('groupmod', '--gid', String(gid), '--', name)],
         revert: [run('groupmod', '--gid', String(current.gid), '--', name)],
-        risk,
+        risk: riskOfMembership(current),
         predicts: present,
       },
     ];
   },
 });
+
+/** sudoers and AllowGroups may name any group that has members. */
+function riskOfMembership({ name, members }: Pick<GroupFact, 'name' | 'members'>): Change['risk'] {
+  return members.length > 0 ? 'privilege' : riskOfGroups([name]);
+}
 
 function removal({ name, gid, members }: GroupFact): Change {
   if (gid === 0) throw new LabError('PLAN_IMPOSSIBLE', `the group ${name} belongs to the system and is not removed`);
@@ -76,7 +81,7 @@ function removal({ name, gid, members }: GroupFact): Change {
       run('groupadd', '--force', '--gid', String(gid), '--', name),
       ...(members.length === 0 ? [] : [run('gpasswd', '--members', members.join(','), name)]),
     ],
-    risk: riskOfGroups([name]),
+    risk: riskOfMembership({ name, members }),
     predicts: [{ fact: 'group', name, value: null }],
   };
 }

@@ -12,6 +12,7 @@ import {
 } from './shared/edited-file.ts';
 import { escapeField, fieldsOf, mountPoints, type TableEntry } from './shared/mount-table.ts';
 import { claimOwnPath, claimUnlessAbsent } from './shared/path-claims.ts';
+import { riskOfMount } from './shared/risk.ts';
 import { pathBelowRoot, plainText } from './shared/schemas.ts';
 import { runScript } from './shared/script.ts';
 import { readParent, refuseKind, requireParent } from './shared/surroundings.ts';
@@ -93,25 +94,30 @@ export const mount = defineResource({
     return { table: text, mounts: mounted ?? Buffer.alloc(0), directory, parent };
   },
   diff(props, current): readonly Change[] {
-    const { path, state } = props;
-    requireText(table, current.table);
-    const mounted = mountPoints(current.mounts).has(path);
-    const listed = entryOf(current, path);
-    const changes = tableChanges(props, current);
-    if (state === 'listed') return changes;
-    if (state === 'absent') return mounted ? [unmount(props, current, listed), ...changes] : changes;
-    const { directory, parent } = current;
-    if (directory.kind === 'absent') {
-      requireParent(path, parent);
-      return [mountPoint(path), ...changes, mountNew(props, current)];
-    }
-    if (directory.kind !== 'directory') refuseKind(directory, 'a directory to mount on', 'declare another path');
-    if (!mounted) return [...changes, mountNew(props, current)];
-    if (changes.length === 0 || listed === null) return changes;
-    const same = listed.source === props.source && listed.type === props.type;
-    return [...changes, same ? remount(props, listed) : exchange(props, listed)];
+    const risk = riskOfMount(props.path);
+    return changesOf(props, current).map((change) => ({ ...change, risk }));
   },
 });
+
+function changesOf(props: Props, current: Current): readonly Change[] {
+  const { path, state } = props;
+  requireText(table, current.table);
+  const mounted = mountPoints(current.mounts).has(path);
+  const listed = entryOf(current, path);
+  const changes = tableChanges(props, current);
+  if (state === 'listed') return changes;
+  if (state === 'absent') return mounted ? [unmount(props, current, listed), ...changes] : changes;
+  const { directory, parent } = current;
+  if (directory.kind === 'absent') {
+    requireParent(path, parent);
+    return [mountPoint(path), ...changes, mountNew(props, current)];
+  }
+  if (directory.kind !== 'directory') refuseKind(directory, 'a directory to mount on', 'declare another path');
+  if (!mounted) return [...changes, mountNew(props, current)];
+  if (changes.length === 0 || listed === null) return changes;
+  const same = listed.source === props.source && listed.type === props.type;
+  return [...changes, same ? remount(props, listed) : exchange(props, listed)];
+}
 
 /** Made by the mount itself: declared as a directory, its mode would be read from what is mounted over it. */
 function mountPoint(path: string): Change {

@@ -12,6 +12,7 @@ import {
   removeStep,
   revertStep,
 } from './packages/manager.ts';
+import { riskOfRemoval } from './shared/risk.ts';
 
 const packageName = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9+._-]*(:[a-z0-9-]+)?$/, {
   error: 'a package name begins with a letter or digit and holds letters, digits, "+", ".", "_" and "-"',
@@ -144,6 +145,7 @@ function remove(given: Props, manager: ManagerName, facts: readonly PackageFact[
       after: null,
       apply: [removeStep(manager, names, given.lockTimeoutSeconds)],
       revert: [revertStep(manager, given.lockTimeoutSeconds)],
+      risk: riskOfRemoval(names),
       predicts: present.map((fact) => ({
         fact: 'package',
         value: { ...fact, installed: false, version: null, broken: false },

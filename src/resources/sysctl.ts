@@ -7,6 +7,7 @@ import { defineResource } from './define-resource.ts';
 import { type CurrentFile, diffManagedFile, type ManagedFile, readManagedFile } from './shared/managed-file.ts';
 import { claimOwnPath } from './shared/path-claims.ts';
 import { removalOf } from './shared/removal.ts';
+import { riskOfSysctl } from './shared/risk.ts';
 import { asDirectory, withFolder } from './systemd/follow-up.ts';
 
 const props = z
@@ -56,7 +57,8 @@ export const sysctl = defineResource({
   },
 
   diff(props: Props, { value, file }: Current): readonly Change[] {
-    if (!('fact' in file)) return removalOf(file);
+    const risk = riskOfSysctl(props.key);
+    if (!('fact' in file)) return removalOf(file).map((change) => ({ ...change, risk }));
     const wanted = normalised(props.value);
     const changes: Change[] = [];
     if (value === null && !props.ignoreUnknown) {
@@ -81,7 +83,7 @@ export const sysctl = defineResource({
     return [
       ...changes,
       ...withFolder(text, parent).map((change) => ({ ...change, attribute: `drop-in ${change.attribute}` })),
-    ];
+    ].map((change) => ({ ...change, risk }));
   },
 });
 

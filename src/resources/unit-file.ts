@@ -12,9 +12,10 @@ import { defineResource } from './define-resource.ts';
 import { type CurrentFile, diffManagedFile, type ManagedFile, readManagedFile } from './shared/managed-file.ts';
 import { claimOwnPath } from './shared/path-claims.ts';
 import { removalOf } from './shared/removal.ts';
+import { riskOfUnit } from './shared/risk.ts';
 import { plainText } from './shared/schemas.ts';
 import { asDirectory, followedBy, withFolder } from './systemd/follow-up.ts';
-import { carriesConnectivity, daemonReload, requireSystemd, undoSystemctl, unitName } from './systemd/units.ts';
+import { daemonReload, requireSystemd, undoSystemctl, unitName } from './systemd/units.ts';
 
 const directory = '/etc/systemd/system';
 
@@ -93,7 +94,7 @@ export const unitFile = defineResource({
 
   diff(props: Props, { system, file, unit }: Current): readonly Change[] {
     requireSystemd(system, `unit file ${props.name}`);
-    const risk = carriesConnectivity(props.name) ? 'connectivity' : undefined;
+    const risk = riskOfUnit(props.name);
     if (!('fact' in file)) return removal(props, file, unit).map((change) => ({ ...change, risk }));
     const parent = file.parent;
     const changes = diffManagedFile(

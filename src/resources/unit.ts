@@ -3,14 +3,8 @@ import type { Facts, SystemFact, UnitFact } from '../remote/facts/contract.ts';
 import { LabError } from '../shared/errors.ts';
 import type { Change, TriggerAction } from './contract.ts';
 import { defineResource } from './define-resource.ts';
-import {
-  carriesConnectivity,
-  daemonReload,
-  requireSystemd,
-  systemctl,
-  undoSystemctl,
-  unitNameOrService,
-} from './systemd/units.ts';
+import { riskOfUnit } from './shared/risk.ts';
+import { daemonReload, requireSystemd, systemctl, undoSystemctl, unitNameOrService } from './systemd/units.ts';
 
 const props = z
   .strictObject({
@@ -76,7 +70,7 @@ export const unit = defineResource({
         after,
         apply: [systemctl(verb, props.name)],
         revert: [undoSystemctl(undo, props.name)],
-        risk: carriesConnectivity(props.name) ? 'connectivity' : undefined,
+        risk: riskOfUnit(props.name),
         predicts: [{ fact: 'unit', value: predicted }],
       });
     };
@@ -119,8 +113,9 @@ export const unit = defineResource({
         before: 'running',
         after: action === 'reload' ? 'reloaded' : 'restarted',
         apply: [systemctl(verb, props.name)],
-        revert: [undoSystemctl(verb, props.name)],
-        risk: carriesConnectivity(props.name) ? 'connectivity' : undefined,
+        // It was running; what it was given may have kept it from starting again.
+        revert: [undoSystemctl(action === 'reload' ? 'reload-or-restart' : 'restart', props.name)],
+        risk: riskOfUnit(props.name),
       },
     ];
   },

@@ -3,7 +3,7 @@ import { Secret } from '../../shared/secret.ts';
 import type { Change, Step } from '../contract.ts';
 import type { CurrentUser, UserProps } from '../user.ts';
 import { passwordStep, wantedHash } from './password.ts';
-import { riskOfGroups } from './privilege.ts';
+import { riskOfAccount, riskOfGroups } from './privilege.ts';
 
 /** One change for every attribute that differs; what is not declared stays as it is. */
 export function modifyUser(props: UserProps, user: UserFact, current: CurrentUser): readonly Change[] {
@@ -13,7 +13,7 @@ export function modifyUser(props: UserProps, user: UserFact, current: CurrentUse
   let predicted: UserFact = { ...user, passwordHash: null };
   const add = (change: Omit<Change, 'predicts'>, makes: Partial<UserFact>): void => {
     predicted = { ...predicted, ...makes };
-    const risk = user.uid === 0 ? 'privilege' : (change.risk ?? riskOfGroups(user.groups));
+    const risk = change.attribute === 'comment' ? undefined : (change.risk ?? riskOfAccount(user));
     changes.push({ ...change, risk, predicts: [{ fact: 'user', name, value: predicted }] });
   };
   const attribute = (

@@ -4,7 +4,7 @@ import type { Change, Step } from '../contract.ts';
 import { absentFile } from '../shared/absent-file.ts';
 import type { CurrentUser, UserProps } from '../user.ts';
 import { passwordStep } from './password.ts';
-import { riskOfGroups } from './privilege.ts';
+import { riskOfAccount } from './privilege.ts';
 
 /** The change that removes the account; undone, it comes back with the same numbers, groups and password. */
 export function removeUser(props: UserProps, user: UserFact, { ownGroup, home }: CurrentUser): Change {
@@ -31,7 +31,7 @@ export function removeUser(props: UserProps, user: UserFact, { ownGroup, home }:
       ...(takesHome ? [{ do: 'remove' as const, path: user.home, recursive: true }] : []),
     ],
     revert: [...back, ...(takesHome ? [{ do: 'restore' as const, path: user.home }] : [])],
-    risk: riskOfGroups(user.groups),
+    risk: riskOfAccount(user),
     predicts: [
       { fact: 'user', name: user.name, value: null },
       ...(ownGroup?.gid === user.gid ? [{ fact: 'group' as const, name: user.name, value: null }] : []),

@@ -16,9 +16,43 @@ export const unitNameOrService = z
   .regex(/^[A-Za-z0-9:_.\\@-]{1,250}$/, { error: 'a unit name holds letters, digits and ":", "-", "_", ".", "@"' })
   .transform((name) => (new RegExp(`\\.(${suffixes})$`).test(name) ? name : `${name}.service`));
 
+const carriers = [
+  ...['sshd?', 'sshd?@.*', 'dropbear', 'dropbear@.*'],
+  ...[
+    'networking',
+    'network',
+    'ifup@.*',
+    'systemd-networkd',
+    'NetworkManager',
+    'dhcpcd',
+    'dhcpcd@.*',
+    'connman',
+    'iwd',
+  ],
+  ...['wpa_supplicant.*', 'systemd-sysctl'],
+  ...[
+    'nftables',
+    'ip6?tables',
+    'netfilter-persistent',
+    'firewalld',
+    'ufw',
+    'shorewall6?',
+    'ferm',
+    'fail2ban',
+    'sshguard',
+  ],
+  ...['wg-quick@.*', 'openvpn.*', 'strongswan.*', 'tailscaled', 'zerotier-one', 'nebula'],
+];
+const connectivity = new RegExp(`^(${carriers.join('|')})\\.(service|socket|target)$`);
+
 /** Units without which nobody gets to the host, or everybody does. */
 export function carriesConnectivity(unit: string): boolean {
-  return /^(sshd?|dropbear|networking|systemd-networkd|systemd-resolved|NetworkManager|nftables|iptables|netfilter-persistent|firewalld|ufw|wg-quick@.*|wpa_supplicant.*|tailscaled)\.(service|socket)$/.test(
+  return connectivity.test(unit);
+}
+
+/** Units without which a login, or a way to root, fails on the host. */
+export function grantsLogin(unit: string): boolean {
+  return /^((sssd|nscd|nslcd|systemd-logind|systemd-user-sessions|winbind)\.service|(-|home|home-.*|root)\.mount)$/.test(
     unit,
   );
 }
@@ -47,10 +81,10 @@ const withStatus = [
   'exit "$code"',
 ].join('\n');
 
-/** The same for undoing: fine when the unit is gone by then. */
+/** The same for undoing: fine when the unit is gone by then, and also for one that failed too often to be started again. */
 export function undoSystemctl(verb: string, unit: string): Step {
   return { do: 'run', argv: ['sh', '-c', unlessGone, 'lab', verb, unit], timeoutSeconds: 300 };
 }
 
 const unlessGone =
-  'systemctl daemon-reload; systemctl "$1" -- "$2" || [ "$(systemctl show -p LoadState --value -- "$2")" = not-found ]';
+  'systemctl daemon-reload; systemctl reset-failed -- "$2" 2>/dev/null; systemctl "$1" -- "$2" || [ "$(systemctl show -p LoadState --value -- "$2")" = not-found ]';
