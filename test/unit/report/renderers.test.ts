@@ -167,6 +167,168 @@ describe('pretty', () => {
   });
 });
 
+describe('changes that a host took back', () => {
+  it('stand under their host with a sign of their own, and red when something of them is left', async () => {
+    const text = (await play('guarded', { columns: 120 })).join('\n');
+    expect(text).toMatch(/↶ file \/etc\/ssh\/sshd_config\.d\/00-lab\.conf {2}content \+1 −1 lines · taken back/);
+    expect(text).toMatch(/↶ unit ssh\.service {2}restart running → restarted, because of file \S+ · taken back/);
+    const coloured = (await play('guarded', { columns: 120, colors: true })).join('\n');
+    expect(coloured).toContain('\u001b[31mcould not be taken back in full\u001b[39m');
+  });
+
+  it('are listed at the end with the reason, and the exit code is explained', async () => {
+    const lines = await play('guarded');
+    const at = lines.findIndex((line) => line.startsWith('↶ vps  no fresh login within 60 s'));
+    expect(lines.slice(at + 1, at + 5)).toEqual([
+      '    reverted  file /etc/ssh/sshd_config.d/00-lab.conf',
+      '              unit ssh.service',
+      '    expected  a login to root@10.77.1.10:2222, with root',
+      '    found     connection to 10.77.1.10 port 2222 timed out',
+    ]);
+    expect(lines).toContain('    reverted  file /etc/ssh/sshd_config.d/00-lab.conf: could not be taken back in full');
+    expect(lines.some((line) => /^↶ vps +reverted +6 ok, 1 changed, 2 taken back, 1 not reached /.test(line))).toBe(
+      true,
+    );
+    expect(lines.slice(-2)).toEqual([
+      '6 changes on 3 hosts, 2 hosts took changes back',
+      'exit code 5: nobody could log in after a change, so the host took it back',
+    ]);
+  });
+
+  it('are lines of their own in plain', async () => {
+    const lines = await play('guarded', { output: 'plain' });
+    expect(lines).toContain('vps | taken back | unit ssh.service');
+    expect(lines).toContain(
+      'node1 | not taken back | file /etc/ssh/sshd_config.d/00-lab.conf | could not be taken back in full',
+    );
+    expect(lines.at(-1)).toMatch(/2 hosts took changes back \(exit code 5: nobody could log in/);
+  });
+
+  it('are explained also when the host went back without anybody seeing it', async () => {
+    const events = (recordings.guarded?.() ?? []).flatMap((event): RunEvent[] => {
+      if (event.event === 'resource-undone') return [];
+      return event.event === 'host-finished' ? [{ ...event, failure: undefined }] : [event];
+    });
+    const text = (await playEvents(events, {})).join('\n');
+    expect(text).toMatch(/^↶ vps {2}no fresh login confirmed the changes in time.* GUARD_REVERTED$/m);
+  });
+});
+
+describe('a run of several stages', () => {
+  it('tells each change once, where it was done', async () => {
+    const lines = await play('guarded');
+    const block = lines.slice(lines.indexOf('nas') + 1, lines.indexOf('', lines.indexOf('nas')));
+    expect(block.filter((line) => /^ {2}\S/.test(line)).map((line) => line.slice(2).split('  ')[0])).toEqual([
+      '~ file /etc/motd',
+      '~ file /etc/ssh/sshd_config.d/00-lab.conf',
+      '↻ unit ssh.service',
+      '+ file /etc/cron.d/backup',
+    ]);
+    expect(block.join('\n')).not.toContain('not reached');
+    expect(lines.filter((line) => line.includes('not reached') && line.includes('backup'))).toHaveLength(2);
+  });
+});
+
+describe('what is no longer declared', () => {
+  it('is told of each host, the first ten, and what can be done', async () => {
+    const lines = await play('orphans');
+    expect(lines).toContain('  ∅ no longer declared: file /etc/nginx/sites-enabled/old.conf (role web)');
+    expect(lines).toContain('  ∅ no longer declared: file /etc/app/9.conf');
+    expect(lines).not.toContain('  ∅ no longer declared: file /etc/app/10.conf');
+    expect(lines).toContain('  ∅ and 3 more (--verbose shows them)');
+    expect(lines.slice(-2)).toEqual([
+      '1 change on 1 host',
+      '15 resources no longer declared: --prune removes what lab created and restores what it changed',
+    ]);
+    expect(await play('orphans', { verbose: true })).toContain('  ∅ no longer declared: file /etc/app/12.conf');
+  });
+
+  it('is told in plain, before the sentence', async () => {
+    const lines = await play('orphans-check', { output: 'plain' });
+    expect(lines).toContain('vps | no longer declared | package nginx | role web');
+    expect(lines).toContain('nas | no longer declared | and 3 more (--verbose shows them)');
+    expect(lines.at(-2)).toMatch(/^15 resources no longer declared: --prune/);
+    expect(lines.at(-1)).toMatch(/^1 change would be made on 1 host/);
+  });
+
+  it('counts as changes in a check with --prune', async () => {
+    const lines = await play('prune-check');
+    expect(lines.slice(-3)).toEqual([
+      '16 changes would be made on 2 hosts',
+      '15 resources no longer declared: what lab created would be removed, what it changed restored',
+      'exit code 2: changes found',
+    ]);
+  });
+
+  it('is a change like any other when it is pruned, and is not told again', async () => {
+    const lines = await play('prune');
+    expect(lines).toContain('  no longer declared');
+    expect(lines).toContain('  - package nginx  installed 1.22.1-9 → absent');
+    expect(lines.join('\n')).not.toContain('∅');
+    expect(lines.at(-1)).toBe('3 changes on 1 host');
+  });
+});
+
+describe('operations without a playbook', () => {
+  it('say what was rolled back, and how to take that back', async () => {
+    const lines = await play('rollback');
+    expect(lines.slice(-2)).toEqual([
+      'rolled back 5 changes on vps (run 20261123-1)',
+      'to take this back: lab rollback --run 20261123-1',
+    ]);
+    expect(lines.some((line) => /^✔ vps +rolled back +5 changes /.test(line))).toBe(true);
+    expect(lines.some((line) => /^✔ nas +nothing to do /.test(line))).toBe(true);
+    // The same unit twice: as it was, and restarted when all else is as before.
+    expect(lines).toContain('  ~ unit nginx.service  enabled enabled → disabled');
+    expect(lines.join('\n')).toMatch(/↻ unit nginx\.service\s+restart running → restarted/);
+  });
+
+  it('say what would be rolled back', async () => {
+    const lines = await play('rollback-check', { output: 'plain' });
+    expect(lines[0]).toBe('rollback, only a check: role web, last run, on 2 hosts');
+    expect(lines).toContain('vps | would roll back | package nginx | installed 1.22.1-9 → absent');
+    expect(lines.at(-1)).toBe('would roll back 5 changes on vps (exit code 2: there is something to roll back)');
+  });
+
+  it('say which runs were finished, and which only followed', async () => {
+    const lines = await play('resume');
+    expect(lines).toContain('  ~ file /etc/motd  content +1 −1 lines · done before');
+    expect(lines.some((line) => /^✔ vps +finished +1 done before, 2 changed /.test(line))).toBe(true);
+    expect(lines.some((line) => /^✔ nas +followed +1 done before /.test(line))).toBe(true);
+    expect(lines.at(-1)).toBe('finished vps: 2 changes, followed nas to the end');
+    expect((await play('resume', { output: 'plain' }))[0]).toBe('resume on 3 hosts');
+  });
+});
+
+describe('the live display', () => {
+  /** What is on the screen in the end when the run stands still after an event. */
+  async function screenAfter(name: string, isLast: (event: RunEvent) => boolean): Promise<string[]> {
+    const stream = new CaptureStream();
+    const terminal = { stream, columns: 80, rows: 24, isTTY: true, colors: false };
+    const renderer = createRenderer({ output: 'pretty', diff: false, verbose: false, ...terminal });
+    const events = recordings[name]?.() ?? [];
+    for (const event of events.slice(0, events.findIndex(isLast) + 1)) renderer.handle(event);
+    await sleep(700);
+    const lines = stripVTControlCharacters(stream.text).replaceAll('\r', '').split('\n');
+    await renderer.close();
+    return lines.slice(-6);
+  }
+
+  it('tells of a connection that was lost while a step waits, on one line of its host', async () => {
+    const isLost = (event: RunEvent) => event.event === 'host-notice' && event.text.includes('was lost');
+    const lines = await screenAfter('guarded', isLost);
+    expect(lines.filter((line) => line.includes('nas'))).toEqual([
+      expect.stringMatching(/ nas {4}verifying: the connection was lost: the host works on, and is…?/),
+    ]);
+    for (const line of lines) expect(line.length).toBeLessThanOrEqual(80);
+  });
+
+  it('tells that a host takes back what it did', async () => {
+    const lines = await screenAfter('guarded', ({ event }) => event === 'resource-undone');
+    expect(lines.some((line) => / vps {4}taking back/.test(line))).toBe(true);
+  });
+});
+
 describe('the terminal', () => {
   const tty = { isTTY: true, columns: 80, rows: 24 };
 
