@@ -1,10 +1,10 @@
 import { type Command, Option } from 'commander';
 import type { Session } from '../remote/session.ts';
-import { tableLines } from '../report/table.ts';
-import { visible, visibleLine } from '../report/visible.ts';
 import { controlScript } from '../runner/apply/control-script.ts';
-import { type JournaledActionState, type JournaledRun, JournalReader } from '../runner/journal/read.ts';
-import { type ExitCode, formatError, LabError } from '../shared/errors.ts';
+import { JournalReader } from '../runner/journal/read.ts';
+import { takenBack } from '../runner/journal/select.ts';
+import { type ExitCode, exitCodes, formatError, LabError } from '../shared/errors.ts';
+import { type HistoryRun, runLines, runRecord, type ShownRun, shownLines, shownRecord } from './history-view.ts';
 import { type HostOutcome, onHosts } from './open-hosts.ts';
 import { addConnectOptions, addLimitOption, type ConnectOptions, count } from './run-options.ts';
 
@@ -32,8 +32,8 @@ Examples:
   lab history prune --keep 10                   forget all but the last ten on every host`,
     )
     .action(async (hosts: string | undefined, options: Options) => {
-      const outcomes = await onHosts([hosts ?? 'all'], options, (session) => new JournalReader(session).runs());
-      report(outcomes, options, listRuns);
+      const outcomes = await onHosts([hosts ?? 'all'], options, readRuns);
+      report(outcomes, options, (runs) => runs.map(runRecord), runLines);
     });
 
   withOptions(addLimitOption(history.command('show <run>').description('what one run changed, with the differences')))
@@ -46,7 +46,12 @@ Examples:
           found: `looked on ${outcomes.map(({ host }) => host.name).join(', ')}`,
           hint: '"lab history" lists the runs of every host',
         });
-      report(outcomes, options, showRuns);
+      report(
+        outcomes,
+        options,
+        (shown) => shown && shownRecord(shown),
+        (hosts) => [...hosts].flatMap(([host, shown]) => (shown === null ? [] : shownLines(host, shown))),
+      );
     });
 
   withOptions(
@@ -57,10 +62,12 @@ Examples:
     .action(async (_: unknown, command: Command) => {
       const options = command.optsWithGlobals<Options & { readonly keep: number }>();
       const outcomes = await onHosts(limitOf(options), options, (session) => prune(session, options.keep));
-      report(outcomes, options, (all) =>
-        all.map(
-          ({ host, value }) => `${host.name}: ${value?.length ?? 0} ${value?.length === 1 ? 'run' : 'runs'} forgotten`,
-        ),
+      report(
+        outcomes,
+        options,
+        (forgotten) => ({ forgotten }),
+        (hosts) =>
+          [...hosts].map(([host, { length }]) => `${host}: ${length} ${length === 1 ? 'run' : 'runs'} forgotten`),
       );
     });
 }
@@ -75,114 +82,65 @@ function limitOf({ limit }: Options): readonly string[] {
   return limit.length > 0 ? limit : ['all'];
 }
 
-/** Prints what hosts gave, the errors of others, and sets the exit code. */
+/** Prints what hosts gave, the errors of others, and sets the exit code: that of the worst. */
 function report<Value>(
   outcomes: readonly HostOutcome<Value>[],
   { output }: Options,
-  lines: (outcomes: readonly HostOutcome<Value>[]) => readonly string[],
+  record: (value: Value) => unknown,
+  lines: (hosts: ReadonlyMap<string, Value>) => readonly string[],
 ): void {
-  const told = outcomes.filter(({ error }) => error === undefined);
+  const values = new Map(
+    outcomes.flatMap((outcome): [string, Value][] =>
+      'value' in outcome ? [[outcome.host.name, outcome.value as Value]] : [],
+    ),
+  );
+  const failures = outcomes.flatMap(({ host, error }) => (error === undefined ? [] : [{ host: host.name, error }]));
   if (output === 'json') {
-    const hosts = Object.fromEntries(
-      outcomes.map(({ host, value, error }) => [
-        host.name,
-        error === undefined ? value : { error: { code: error.code, message: error.message } },
-      ]),
-    );
+    const hosts = {
+      ...Object.fromEntries([...values].map(([host, value]) => [host, record(value)])),
+      ...Object.fromEntries(failures.map(({ host, error }) => [host, { error: errorRecord(error) }])),
+    };
     process.stdout.write(`${JSON.stringify({ version: 1, hosts })}\n`);
-  } else
+  } else {
     process.stdout.write(
-      lines(told)
+      lines(values)
         .map((line) => `${line}\n`)
         .join(''),
     );
-  for (const { error } of outcomes)
-    if (error !== undefined && output !== 'json') process.stderr.write(`${formatError(error)}\n`);
-  const codes = outcomes.flatMap(({ error }): ExitCode[] => (error === undefined ? [] : [error.exitCode]));
-  process.exitCode = codes[0] ?? 0;
+    for (const { error } of failures) process.stderr.write(`${formatError(error)}\n`);
+  }
+  process.exitCode = worst(failures.map(({ error }) => error.exitCode));
 }
 
-function listRuns(outcomes: readonly HostOutcome<readonly JournaledRun[]>[]): readonly string[] {
-  const rows = outcomes
-    .flatMap(({ host, value }) => (value ?? []).map((run) => ({ host: host.name, run })))
-    .sort((a, b) => (a.run.run < b.run.run ? -1 : a.run.run > b.run.run ? 1 : 0))
-    .map(({ host, run }) => [
-      run.run,
-      run.since.replace('T', ' ').replace(/Z$/, ''),
-      host,
-      run.who,
-      playbookOf(run),
-      run.meta?.roles.join(', ') ?? '',
-      String(run.done),
-      stateOf(run),
-    ]);
-  if (rows.length === 0) return ['no run has changed these hosts yet'];
-  return tableLines(['run', 'began (UTC)', 'host', 'who', 'playbook', 'roles', 'done', 'state'], rows);
+function errorRecord({ code, message, details: { expected, found, hint } }: LabError) {
+  return { code, message, expected, found, hint };
 }
 
-function playbookOf({ meta }: JournaledRun): string {
-  if (meta === undefined) return '';
-  return meta.mode === 'rollback' ? `rollback of ${(meta.undoes ?? []).join(', ')}` : meta.playbook;
+function worst(codes: readonly ExitCode[]): ExitCode {
+  return codes.includes(exitCodes.hostFailed) ? exitCodes.hostFailed : (codes[0] ?? exitCodes.asDeclared);
 }
 
-function stateOf({ state, locked }: JournaledRun): string {
-  if (state === 'dead') return 'cut short';
-  return state === 'running' || !locked ? state : `${state}, locked`;
-}
-
-interface ShownRun {
-  readonly run: JournaledRun;
-  readonly actions: readonly JournaledActionState[];
-}
-
-async function readRun(session: Session, run: string): Promise<ShownRun | null> {
+/** All runs of a host, and which of them a rollback could not trust. */
+async function readRuns(session: Session): Promise<readonly HistoryRun[]> {
   const reader = new JournalReader(session);
-  const found = (await reader.runs()).find((one) => one.run === run);
-  return found === undefined ? null : { run: found, actions: await reader.actions([found]) };
+  const runs = await reader.runs();
+  const damage = await reader.damage(runs);
+  return runs.map((run) => ({ ...run, damaged: damage.get(run.run) }));
 }
 
-function showRuns(outcomes: readonly HostOutcome<ShownRun | null>[]): readonly string[] {
-  return outcomes.flatMap(({ host, value }) => {
-    if (value === null || value === undefined) return [];
-    const { run, actions } = value;
-    const head = `${host.name}  ${stateOf(run)}  ${playbookOf(run)} by ${run.who}, ${run.since}`;
-    return [visibleLine(head), ...actions.flatMap(showAction), ''];
-  });
-}
-
-const fates: Readonly<Record<string, string>> = {
-  begin: 'cut short',
-  done: '',
-  failed: 'failed, and taken back',
-  reverted: 'taken back',
-};
-
-function showAction({ action, fate }: JournaledActionState): string[] {
-  const note = fate === null ? 'not begun' : (fates[fate] ?? '');
-  const role = action.role === null ? '' : ` (role ${action.role})`;
-  const title = `  ${action.title}${role}${note === '' ? '' : `  ${note}`}`;
-  return [
-    visibleLine(title),
-    ...action.changes.flatMap(({ attribute, before, after, diff, trigger }) =>
-      diff === undefined
-        ? [
-            visibleLine(
-              `    ${attribute}: ${before ?? 'absent'} → ${after ?? 'absent'}${trigger ? `, because of ${trigger}` : ''}`,
-            ),
-          ]
-        : [
-            `    ${attribute}:`,
-            ...visible(diff)
-              .split('\n')
-              .map((line) => `      ${line}`),
-          ],
-    ),
-  ];
+async function readRun(session: Session, name: string): Promise<ShownRun | null> {
+  const reader = new JournalReader(session);
+  const runs = await reader.runs();
+  const run = runs.find((one) => one.run === name);
+  if (run === undefined) return null;
+  const actions = await reader.actions([run]);
+  const later = await reader.readable(runs.slice(runs.indexOf(run) + 1));
+  return { run, actions, takenBack: takenBack(later.actions) };
 }
 
 async function prune(session: Session, keep: number): Promise<readonly string[]> {
   const lock = await new JournalReader(session).lock();
-  if (lock !== null)
+  if (lock?.has('held'))
     throw new LabError('HOST_LOCKED', 'a run is at work on this host', {
       found: `run ${lock.get('run')} of ${lock.get('who')}`,
       hint: 'prune when it has ended; "lab unlock" looks closer',

@@ -27,7 +27,8 @@ Examples:
       const found = await operate(options, (operation) => resume({ ...operation, guardSeconds: options.guardTimeout }));
       process.exitCode = found.exitCode;
       if (options.output === 'json') return;
-      if (found.hosts.length === 0) process.stdout.write('nothing to resume: no host has a run that was left alone\n');
+      if (found.hosts.length === 0 && found.exitCode === 0)
+        process.stdout.write('nothing to resume: no host has a run that was left alone\n');
       for (const playbook of found.playbooks)
         process.stdout.write(`for what comes after: lab run ${playbook}.ts --limit ${found.hosts.join(',')}\n`);
     });

@@ -5,6 +5,7 @@ import { controlScript } from '../runner/apply/control-script.ts';
 import { JournalReader } from '../runner/journal/read.ts';
 import { recoverRun } from '../runner/recover.ts';
 import { formatError } from '../shared/errors.ts';
+import { quote } from '../shared/quote.ts';
 import { onHosts } from './open-hosts.ts';
 import { addConnectOptions, type ConnectOptions } from './run-options.ts';
 
@@ -29,7 +30,9 @@ Example:
   lab unlock vps`,
     )
     .action(async (hosts: string, options: Options) => {
-      const outcomes = await onHosts([hosts], options, (session, { name }) =>
+      // One question at a time.
+      const forks = options.yes ? options.forks : 1;
+      const outcomes = await onHosts([hosts], { ...options, forks }, (session, { name }) =>
         unlock(session, name, options.yes === true),
       );
       for (const { error } of outcomes) if (error !== undefined) process.stderr.write(`${formatError(error)}\n`);
@@ -41,34 +44,49 @@ Example:
 /** Whether the lock is free in the end. */
 async function unlock(session: Session, host: string, yes: boolean): Promise<boolean> {
   const say = (text: string) => process.stdout.write(`${host}: ${visibleLine(text)}\n`);
-  const lock = await new JournalReader(session).lock();
+  const reader = new JournalReader(session);
+  const lock = await reader.lock();
   if (lock === null) {
     say('not locked');
     return true;
   }
   const run = lock.get('run') ?? '';
   say(`locked by run ${run} of ${lock.get('who')}, since ${lock.get('since')}`);
-  if (lock.has('stage') || lock.has('guardian')) {
-    say(
-      lock.has('stage') ? 'the host is working on its plan' : 'the host waits for a fresh login to confirm what it did',
-    );
+  say(describe(lock));
+  if (isAtWork(lock)) {
     say('nothing was done: wait for its end, or follow it with "lab resume"');
     return false;
   }
-  if (lock.has('rebooted')) say('the host has booted since: nobody is behind the lock');
-  else if (lock.has('controller')) say('its controller is connected, between two steps of its plan');
-  else say('nobody is behind it: no plan is under way, and its controller is gone');
   if (!yes && !(await confirmed(host))) {
-    say('nothing was done');
+    say(process.stdin.isTTY ? 'nothing was done' : 'nothing was done: nobody is here to be asked, --yes says yes');
     return false;
   }
-  if (!lock.has('held')) {
-    const state = await recoverRun(session, run);
-    if (state !== '') say(`put in order: ${state.split(' ')[0]}`);
+  // Whoever is asked takes their time.
+  const now = await reader.lock();
+  if (now !== null && (now.get('run') !== run || isAtWork(now))) {
+    say(`nothing was done: by now, run ${now.get('run')} of ${now.get('who')} is at work`);
+    return false;
   }
-  await session.exchange(`${controlScript}\nrm -f "$LAB_STATE/lock"`, () => {});
+  if (!now?.has('held')) {
+    const state = await recoverRun(session, run);
+    if (state !== '') say(`what was half done was put in order: ${state.split(' ')[0]}`);
+  }
+  await session.exchange(`${controlScript}\nlab_unlock ${quote(run)}`, () => {});
   say('unlocked');
   return true;
+}
+
+/** Changing the host, or about to. */
+function isAtWork(lock: ReadonlyMap<string, string>): boolean {
+  return lock.has('stage') || lock.has('guardian');
+}
+
+function describe(lock: ReadonlyMap<string, string>): string {
+  if (lock.has('stage')) return 'the host is working on its plan';
+  if (lock.has('guardian')) return 'the host waits for a fresh login to confirm what it did';
+  if (lock.has('rebooted')) return 'the host has booted since: nobody is behind the lock';
+  if (lock.has('controller')) return 'its controller is connected, and about to go on with its plan';
+  return 'nobody is behind it: no plan is under way, and its controller is gone';
 }
 
 async function confirmed(host: string): Promise<boolean> {

@@ -26,13 +26,28 @@ lab_lock() {
     return 0
   fi
   if [ "$(lab_line_of "$LAB_STATE/last-run" 2>/dev/null)" != "$3" ]; then
-    rm -f "$LAB_STATE/lock"
+    lab_unlock "$LAB_RUN"
     lab_forget_run
     lab_e lock 3
     return 0
   fi
+  lab_count
   LAB_READY=1
   lab_e lock 0
+}
+
+# The host counts its runs: their names come from the clocks of the controllers, which can differ, and tell seconds only.
+lab_count() {
+  [ ! -s "$LAB_STATE/runs/$LAB_RUN/number" ] || return 0
+  lab_number=$(($(lab_line_of "$LAB_STATE/count" 2>/dev/null) + 1))
+  printf '%s\n' "$lab_number" >"$LAB_STATE/count" && printf '%s\n' "$lab_number" >"$LAB_STATE/runs/$LAB_RUN/number"
+}
+
+# The names of the runs, oldest first.
+lab_runs_in_order() {
+  for lab_dir in "$LAB_STATE"/runs/*; do
+    printf '%s %s\n' "$(lab_line_of "$lab_dir/number" 2>/dev/null)" "${lab_dir##*/}"
+  done | sort -n | cut -d ' ' -f 2
 }
 
 # lab_own WHO : writes down whose run it is, and that this shell is its controller.
@@ -51,7 +66,7 @@ lab_beat() { printf '%s\n' "${1-0}" >"$LAB_STATE/runs/$LAB_RUN/heartbeat"; }
 # Takes back what a refused lock made; the journal of the same run before a reboot stays.
 lab_forget_run() {
   [ ! -e "$LAB_STATE/runs/$LAB_RUN/stage-1" ] || return 0
-  for lab_name in owner meta controller heartbeat; do rm -f "$LAB_STATE/runs/$LAB_RUN/$lab_name"; done
+  for lab_name in owner meta number controller heartbeat; do rm -f "$LAB_STATE/runs/$LAB_RUN/$lab_name"; done
   rmdir "$LAB_STATE/runs/$LAB_RUN" 2>/dev/null || :
 }
 
@@ -77,6 +92,11 @@ lab_break_stale_lock() {
 # lab_stage NUMBER : makes the folder that the uploads go into.
 lab_stage() {
   [ -n "$LAB_READY" ] || return 0
+  if [ "$(lab_run_of_lock)" != "$LAB_RUN" ]; then
+    LAB_READY=
+    LAB_REFUSED=unlocked
+    return 0
+  fi
   lab_beat
   LAB_DIR=$LAB_STATE/runs/$LAB_RUN/stage-$1
   mkdir -p "$LAB_DIR/blobs" || LAB_READY=
@@ -108,7 +128,7 @@ lab_keep() {
 # lab_start [ON_DISCONNECT] [GUARD] : starts the uploaded program in a session of its own.
 lab_start() {
   if [ -z "$LAB_READY" ]; then
-    printf '\n%s end refused\n' "$LAB_N"
+    printf '\n%s end %s\n' "$LAB_N" "${LAB_REFUSED-refused}"
     return 0
   fi
   printf '%s\n' "$LAB_N" "$LAB_STATE" "$LAB_RUN" "${1-finish}" "${2-0}" >"$LAB_DIR/settings"
@@ -148,16 +168,30 @@ lab_attach() {
   lab_e attach 0
 }
 
+# lab_take_over RUN STAGE WHO : the same for a controller that had no part in the run; 1 while another one is there.
+lab_take_over() {
+  lab_b take-over
+  if lab_attended "$1"; then
+    cat "$LAB_STATE/runs/$1/owner"
+    lab_e take-over 1
+  else
+    lab_e take-over 0
+    lab_attach "$@"
+  fi
+}
+
 # A question without an answer of its own: what follows it is what counts.
 lab_look() { :; }
 
-# Takes the lock again for a run that was cut short, and goes on with its stage.
+# Takes the lock again for a run that was cut short, and goes on with its stage. Whoever has the lock of the same run is
+# about to do that.
 lab_go_on() {
   lab_b go-on
-  mv -f "$LAB_DIR/log" "$LAB_DIR/log.before" 2>/dev/null || :
-  if ln "$LAB_STATE/runs/$LAB_RUN/owner" "$LAB_STATE/lock" 2>/dev/null || lab_break_stale_lock; then
+  if ln "$LAB_STATE/runs/$LAB_RUN/owner" "$LAB_STATE/lock" 2>/dev/null ||
+    { [ "$(lab_run_of_lock)" != "$LAB_RUN" ] && lab_break_stale_lock; }; then
     lab_own "$1"
     rm -f "$LAB_STATE/runs/$LAB_RUN/state"
+    mv -f "$LAB_DIR/log" "$LAB_DIR/log.before" 2>/dev/null || :
     LAB_READY=1
     lab_launch
     lab_e go-on 0
@@ -224,8 +258,11 @@ lab_release() {
   [ -n "$LAB_READY" ] || return 0
   printf '%s %s\n' "$1" "$(date -u +%Y-%m-%dT%H:%M:%SZ)" >"$LAB_STATE/runs/$LAB_RUN/state"
   lab_prune "$2"
-  rm -f "$LAB_STATE/lock"
+  lab_unlock "$LAB_RUN"
 }
+
+# lab_unlock RUN : the lock back, unless another run has it by now.
+lab_unlock() { if [ "$(lab_run_of_lock)" = "$1" ]; then rm -f "$LAB_STATE/lock"; fi; }
 
 # lab_recover RUN : puts in order what a run that was cut short had half done.
 lab_recover() {
@@ -246,12 +283,12 @@ lab_recover() {
 lab_prune() {
   lab_over=$(find "$LAB_STATE/runs" -mindepth 1 -maxdepth 1 -type d | wc -l)
   lab_over=$((lab_over - $1))
-  for lab_dir in "$LAB_STATE"/runs/*; do
+  for lab_name in $(lab_runs_in_order); do
     [ "$lab_over" -gt 0 ] || break
     lab_over=$((lab_over - 1))
+    lab_dir=$LAB_STATE/runs/$lab_name
     # Not one that is under way, nor one whose end nobody has seen.
-    case $(lab_line_of "$lab_dir/state" 2>/dev/null) in '' | interrupted* | unattended*) continue ;; esac
-    lab_name=${lab_dir##*/}
+    case $(lab_line_of "$lab_dir/state" 2>/dev/null) in '' | interrupted* | unattended* | *' unseen') continue ;; esac
     if grep -q -s -r -F " $lab_name/" "$LAB_STATE/origin"; then
       rm -f "$lab_dir"/stage-*/log
     else

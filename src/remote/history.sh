@@ -1,12 +1,13 @@
 # Reads the journal of a host, and changes nothing. POSIX sh. Sent by the commands that look at earlier runs.
 # shellcheck disable=SC2154 # process.sh assigns lab_pid and lab_held_boot
 
-# One frame a run, oldest first.
+# One frame a run, in no order.
 lab_read_runs() {
   for lab_dir in "$LAB_STATE"/runs/*; do
     [ -r "$lab_dir/owner" ] || continue
     lab_b "run ${lab_dir##*/}"
     cat "$lab_dir/owner"
+    lab_fact number "$(lab_line_of "$lab_dir/number" 2>/dev/null)"
     lab_fact meta "$(lab_line_of "$lab_dir/meta" 2>/dev/null)"
     lab_fact state "$(lab_line_of "$lab_dir/state" 2>/dev/null)"
     if lab_runs "$lab_dir/pid" || lab_runs "$lab_dir/guardian"; then lab_fact running yes; fi
@@ -14,6 +15,8 @@ lab_read_runs() {
     for lab_stage_dir in "$lab_dir"/stage-*; do
       [ -r "$lab_stage_dir/plan" ] && lab_fact stage "${lab_stage_dir##*-}"
     done
+    # Of every action, by the one place in its line where this cannot be part of a text.
+    sed -n 's/.*,"role":"\([^"]*\)".*/role=\1/p' "$lab_dir"/stage-*/plan 2>/dev/null
     lab_fact "done" "$(cat "$lab_dir"/stage-*/journal 2>/dev/null | grep -c '^done ')"
     lab_e run 0
   done
@@ -46,8 +49,42 @@ lab_read_stage() {
   if [ -e "$lab_dir/journal" ]; then cat "$lab_dir/journal"; fi
   lab_e journal $?
   lab_b "damaged $1 $2"
-  (cd "$lab_dir" && sha256sum -c sums 2>/dev/null | while IFS= read -r lab_line; do case $lab_line in *': OK') ;; *) printf '%s\n' "${lab_line%: *}" ;; esac; done)
+  lab_sums_of "$lab_dir" | lab_not_as_summed
   lab_e damaged 0
+}
+
+# lab_read_damage RUN/stage-N… : what does not have its checksum any more, RUN/stage-N/PART, and the journals of all.
+lab_read_damage() {
+  lab_b damaged
+  for lab_name; do lab_sums_of "$LAB_STATE/runs/$lab_name"; done | lab_not_as_summed
+  lab_e damaged 0
+  for lab_name; do
+    lab_b "journal ${lab_name%%/*} ${lab_name##*-}"
+    cat "$LAB_STATE/runs/$lab_name/journal" 2>/dev/null
+    lab_e journal 0
+  done
+}
+
+# lab_sums_of FOLDER : the checksums of a stage, with whole paths.
+lab_sums_of() {
+  if [ -r "$1/sums" ]; then
+    while IFS= read -r lab_line; do printf '%s  %s\n' "${lab_line%%  *}" "$1/${lab_line#*  }"; done <"$1/sums"
+  else
+    printf '%064d  %s\n' 0 "$1/sums"
+  fi
+}
+
+# Prints what of these does not fit, below the runs.
+lab_not_as_summed() {
+  sha256sum -c 2>/dev/null | while IFS= read -r lab_line; do
+    case $lab_line in
+      *': OK') ;;
+      *)
+        lab_line=${lab_line%%: FAILED*}
+        printf '%s\n' "${lab_line#"$LAB_STATE/runs/"}"
+        ;;
+    esac
+  done
 }
 
 # lab_read_kept RUN STAGE NUMBER COUNT : the checksum of every pre-image of an action.

@@ -29,7 +29,7 @@ export interface Resumed {
 export async function resume(options: ResumeOptions): Promise<Resumed> {
   const playbooks = new Set<string>();
   const hosts: string[] = [];
-  const result = await operateOnHosts(options, 'resume', 'resume', async (operation) => {
+  const result = await operateOnHosts(options, 'resume', 'what was left alone', async (operation) => {
     const found = await new HostResume(operation, options).work();
     if (found.run !== undefined) {
       hosts.push(operation.report.host);
@@ -64,12 +64,12 @@ class HostResume {
       run = await this.#lastRun();
     }
     const stageNumber = run?.stages.at(-1);
-    if (run === undefined || stageNumber === undefined || !['running', 'unattended', 'interrupted'].includes(run.state))
+    if (run === undefined || stageNumber === undefined || !isLeft(run))
       return { ...this.#outcome('ok'), run: undefined };
     const actions = (await new JournalReader(link.session).actions([{ run: run.run, stages: [stageNumber] }])) ?? [];
     this.#total = actions.length;
     report.notice(
-      `run ${run.run} of ${run.who}, ${run.meta?.playbook ?? 'unknown playbook'}: ${words[run.state]}`,
+      `run ${run.run} of ${run.who}, ${run.meta?.playbook ?? 'unknown playbook'}: ${words[run.state] ?? alone}`,
       'info',
     );
     report.planned(1, actions.map(described));
@@ -93,8 +93,7 @@ class HostResume {
     this.#options.stop.addEventListener('abort', forward, { once: true });
     try {
       const end = await applier.takeOver(stageOf(actions), number, run.state === 'interrupted', report.listener());
-      if (run.state === 'unattended')
-        await link.session.exchange(`${controlScript}\nlab_seen_end ${quote(run.run)} ${end}`, () => {});
+      if (run.unseen) await link.session.exchange(`${controlScript}\nlab_seen_end ${quote(run.run)} ${end}`, () => {});
       else await applier.release(end);
       return end;
     } finally {
@@ -113,9 +112,13 @@ class HostResume {
   }
 }
 
+function isLeft({ state, unseen }: JournaledRun): boolean {
+  return unseen || state === 'running' || state === 'interrupted';
+}
+
+const alone = 'it went on alone; this is what it did since';
 const words: Readonly<Record<string, string>> = {
   running: 'under way; following it',
-  unattended: 'it went on alone; this is what it did since',
   interrupted: 'it was cut short; doing the rest',
 };
 

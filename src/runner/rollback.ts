@@ -1,6 +1,7 @@
 import { FactLoader } from '../remote/facts/loader.ts';
 import type { ExitCode } from '../shared/errors.ts';
 import { LabError } from '../shared/errors.ts';
+import { nearest } from '../shared/suggest.ts';
 import type { ActionPlan } from './apply/action-plan.ts';
 import { Applier } from './apply/apply-stage.ts';
 import { compileStage } from './apply/compile.ts';
@@ -9,7 +10,7 @@ import { nextSegment } from './apply/segment.ts';
 import type { HostCounts, HostStatus, PlannedResource } from './events.ts';
 import { type HostOperation, type OperationOptions, operateOnHosts } from './host-operation.ts';
 import type { HostReport } from './host-report.ts';
-import { type JournaledActionState, JournalReader } from './journal/read.ts';
+import { type JournaledActionState, type JournaledRun, JournalReader } from './journal/read.ts';
 import { conflictsOf, type RollbackSelection, selectActions, standing } from './journal/select.ts';
 import { undoPlans } from './journal/undo.ts';
 import type { HostLink } from './link.ts';
@@ -35,28 +36,35 @@ export async function rollback(
   options: RollbackOptions,
 ): Promise<{ readonly run: string; readonly exitCode: ExitCode }> {
   let found = 0;
+  const known = new Set<string>();
   const result = await operateOnHosts(
     options,
     options.check ? 'check' : 'rollback',
     nameOf(options.selection),
     async (operation) => {
-      const outcome = await new HostRollback(operation, options).work();
+      const host = new HostRollback(operation, options);
+      const outcome = await host.work();
       if (outcome.counts.total > 0) found++;
+      for (const role of host.roles) known.add(role);
       return outcome;
     },
   );
-  if (found === 0 && result.exitCode === 0) {
-    const { role, run } = options.selection;
-    throw new LabError('RUN_UNKNOWN', 'there is nothing to roll back', {
-      expected:
-        run === undefined
-          ? `a run that changed ${role === undefined ? 'something' : `the role ${role}`}`
-          : `the run ${run}`,
-      found: `none whose changes still stand, on ${options.hosts.map(({ name }) => name).join(', ')}`,
-      hint: '"lab history" lists the runs of every host',
-    });
-  }
+  if (found === 0 && result.exitCode === 0) throw nothingFound(options, [...known].sort());
   return result;
+}
+
+function nothingFound({ selection: { role, run }, hosts }: RollbackOptions, known: readonly string[]): LabError {
+  const what = run === undefined ? 'a run' : `the run ${run}`;
+  const near = role === undefined || known.includes(role) ? undefined : nearest(role, known);
+  return new LabError('RUN_UNKNOWN', 'there is nothing to roll back', {
+    expected: role === undefined ? what : `${what} that changed the role ${role}`,
+    found: `none whose changes still stand, on ${hosts.map(({ name }) => name).join(', ')}`,
+    hint: [
+      ...(near === undefined ? [] : [`did you mean "${near}"?`]),
+      ...(known.length === 0 ? [] : [`roles with changes that stand: ${known.join(', ')};`]),
+      '"lab history" lists the runs of every host',
+    ].join(' '),
+  });
 }
 
 function nameOf({ role, run, steps = 1 }: RollbackSelection): string {
@@ -71,6 +79,8 @@ class HostRollback {
   readonly #stop: AbortSignal;
   readonly #options: RollbackOptions;
   #plans: readonly ActionPlan[] = [];
+  /** Roles of which something can be rolled back here. */
+  roles: ReadonlySet<string> = new Set();
 
   constructor({ link, report, run }: HostOperation, options: RollbackOptions) {
     this.#link = link;
@@ -89,6 +99,7 @@ class HostRollback {
     this.#plans = undoPlans(selected);
     if (selected.length > 0) this.#report.planned(1, this.#plans.map(described));
     this.#tellWhatStays(selected);
+    if (selected.length === 0) this.#report.notice(nothingHere(this.#options.selection), 'info');
     if (this.#plans.length === 0) return this.#outcome('ok');
     if (this.#options.check) return this.#outcome('would-change');
     requireRoot(system);
@@ -118,8 +129,11 @@ class HostRollback {
   async #select(): Promise<readonly JournaledActionState[]> {
     const reader = new JournalReader(this.#link.session);
     const runs = await reader.runs();
-    const stand = standing(await reader.actions(runs));
+    const { actions, damage } = await reader.readable(runs);
+    const stand = standing(actions);
+    this.roles = new Set(stand.flatMap(({ action }) => (action.kind === 'change' ? (action.role ?? []) : [])));
     const selected = selectActions(stand, this.#options.selection);
+    if (damage !== undefined && this.#mayBeIn(damage.run, runs, selected)) throw damage.error;
     if (selected.length === 0) return [];
     await reader.verify(selected);
     this.#requireRedoable(selected);
@@ -139,9 +153,17 @@ class HostRollback {
     throw new LabError('ROLLBACK_REFUSED', 'changed since, so nothing was rolled back', {
       host: this.#report.host,
       expected: 'every file as the run left it',
-      found: told.join('\n            '),
+      found: told.join('; '),
       hint: 'look at the difference with "lab rollback … --check --diff"; --force puts the old state back all the same',
     });
+  }
+
+  /** Whether more than what could be read may have to be taken back: from the damaged run, or one before it. */
+  #mayBeIn(damaged: string, runs: readonly JournaledRun[], selected: readonly JournaledActionState[]): boolean {
+    const { run, steps = 1 } = this.#options.selection;
+    if (run === undefined) return new Set(selected.map(({ at }) => at.run)).size < steps;
+    const position = (wanted: string) => runs.findIndex((one) => one.run === wanted);
+    return position(run) >= 0 && position(run) <= position(damaged);
   }
 
   /** What was set from a secret cannot be set again without it. */
@@ -174,13 +196,19 @@ class HostRollback {
   }
 
   #outcome(status: HostStatus): { readonly status: HostStatus; readonly counts: HostCounts } {
-    const total = this.#plans.length;
+    // Of several runs, a resource comes once for each.
+    const total = new Set(this.#plans.map(({ key }) => key)).size;
     const changed = status === 'would-change' ? total : this.#report.changed.size;
     const failed = this.#report.failure === undefined ? 0 : 1;
     const counts = { inSync: 0, knownAfterApply: 0, differences: 0, orphans: 0 };
     const notReached = status === 'changed' || status === 'would-change' ? 0 : Math.max(0, total - changed - failed);
     return { status, counts: { ...counts, total, changed, failed, notReached } };
   }
+}
+
+function nothingHere({ role, run }: RollbackSelection): string {
+  const what = role === undefined ? 'nothing' : `nothing of the role ${role}`;
+  return run === undefined ? `${what} to roll back here` : `${what} of run ${run} to roll back here`;
 }
 
 function described({ key, title, role, changes }: ActionPlan): PlannedResource {

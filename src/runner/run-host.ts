@@ -203,8 +203,8 @@ class HostWorker {
   async #settleEarlierRun(session: Session, { lastRun, ended }: StateFact, dry: boolean): Promise<boolean> {
     // After a reboot it is this run itself.
     if (this.#stage > 0 || lastRun === null || ended === null) return false;
-    if (ended.startsWith('unattended') || ended.startsWith('interrupted')) {
-      const what = ended.startsWith('unattended') ? 'went on without its controller' : 'was cut short';
+    if (ended.endsWith(' unseen') || ended.startsWith('interrupted')) {
+      const what = ended.endsWith(' unseen') ? 'went on without its controller' : 'was cut short';
       this.#report.notice(`run ${lastRun} ${what}: "lab resume" tells how far it came`);
       return false;
     }

@@ -119,7 +119,7 @@ lab_finish() {
   if ! lab_guarded || [ "$lab_end" != complete ]; then
     lab_unhook
     # Nobody is there to end the run when the controller has gone.
-    lab_attended "$LAB_RUN" || lab_end_run "$(lab_unattended "$lab_end")"
+    lab_attended "$LAB_RUN" || lab_end_run "$(lab_unattended "$lab_end")" unseen
   fi
   lab_mark end "$lab_end"
 }

@@ -112,11 +112,16 @@ export class Applier {
     const follower = new Follower(host.name, stage, number, listener);
     const said: string[] = [];
     const who = quote(whoAmI());
+    let attended = false;
     await session.exchange(
-      `${controlScript}\nlab_attach ${quote(this.#identity.run)} ${number} ${who}`,
-      (token) => void (token.kind === 'data' && said.push(token.bytes.toString())),
+      `${controlScript}\n${goOn ? 'lab_attach' : 'lab_take_over'} ${quote(this.#identity.run)} ${number} ${who}`,
+      (token) => {
+        if (token.kind === 'data') said.push(token.bytes.toString());
+        else if (token.fields[0] === 'e' && token.fields[1] === 'take-over') attended = token.fields[2] === '1';
+      },
     );
     const facts = new Map(parsePairs(Buffer.from(said.join(''))));
+    if (attended) this.#refuseTakeOver(facts);
     const mark = facts.get('mark') ?? '';
     session.acceptMarks(mark);
     if (goOn) await this.#goOn(session, who);
@@ -179,6 +184,14 @@ export class Applier {
       host: this.#link.host.name,
       found: `run ${lock.get('run')} of ${lock.get('who')}, since ${lock.get('since')}`,
       hint: 'wait until it ends, and run this again; "lab resume" follows a run that lost its controller, "lab unlock" looks closer',
+    });
+  }
+
+  #refuseTakeOver(owner: ReadonlyMap<string, string>): never {
+    throw new LabError('HOST_LOCKED', 'the controller of this run is connected', {
+      host: this.#link.host.name,
+      found: `run ${owner.get('run')} of ${owner.get('who')}, since ${owner.get('since')}`,
+      hint: 'watch it where it was started; a controller that has not been heard for a minute counts as gone',
     });
   }
 

@@ -139,6 +139,11 @@ export class Follower {
 
   result(): StageEnd {
     if (this.#end !== undefined && ends.includes(this.#end)) return this.#end as StageEnd;
+    if (this.#end === 'unlocked')
+      throw new LabError('HOST_LOCKED', 'somebody took the lock of this run away, so it went no further', {
+        host: this.#host,
+        hint: 'run this again when nobody else is at work on the host: it finds out what was done',
+      });
     const refused = this.#end === 'refused';
     throw new LabError(
       'JOURNAL',

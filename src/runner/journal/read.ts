@@ -1,7 +1,7 @@
 import { parsePairs } from '../../remote/facts/parse-system.ts';
 import type { Frame } from '../../remote/frames.ts';
 import type { Session } from '../../remote/session.ts';
-import { LabError } from '../../shared/errors.ts';
+import { asLabError, LabError } from '../../shared/errors.ts';
 import { readOwnFile } from '../../shared/own-package.ts';
 import { quote, quoteAll } from '../../shared/quote.ts';
 import { functionsOf } from '../../shared/shell-functions.ts';
@@ -42,6 +42,8 @@ const states: ReadonlySet<string> = new Set<RunState>([
 /** A run as the host's journal tells it. */
 export interface JournaledRun {
   readonly run: string;
+  /** Counts the runs of the host; 0 for one that never got to work. */
+  readonly number: number;
   /** `anna@laptop` */
   readonly who: string;
   /** ISO 8601, UTC. */
@@ -50,10 +52,21 @@ export interface JournaledRun {
   readonly endedAt: string | undefined;
   /** Absent when a run ended before it said what it was. */
   readonly meta: RunMeta | undefined;
+  /** Of what it set out to change. */
+  readonly roles: readonly string[];
   readonly stages: readonly number[];
   /** Actions that were done, also those taken back later. */
   readonly done: number;
   readonly locked: boolean;
+  /** It ended when its controller was gone, and nobody has been told since. */
+  readonly unseen: boolean;
+}
+
+/** What can still be read of a journal of which a part is damaged. */
+export interface ReadableActions {
+  /** All of them, or those that came after the damage: what happened before it may have been taken back in it. */
+  readonly actions: readonly JournaledActionState[];
+  readonly damage?: { readonly run: string; readonly error: LabError } | undefined;
 }
 
 /** What became of an action; `null` when it never began. */
@@ -82,7 +95,9 @@ export class JournalReader {
   /** All runs, oldest first. One round trip. */
   async runs(): Promise<readonly JournaledRun[]> {
     const frames = await this.#request('lab_read_runs');
-    return [...frames].map(([id, frame]) => runOf(id.slice('run '.length), frame));
+    return [...frames]
+      .map(([id, frame]) => runOf(id.slice('run '.length), frame))
+      .sort((a, b) => a.number - b.number || (a.run < b.run ? -1 : 1));
   }
 
   /** What the lock says: `run`, `who`, `since`, `held`, …; null when it is free. */
@@ -97,12 +112,49 @@ export class JournalReader {
    * @throws LabError JOURNAL_DAMAGED when a checksum does not fit
    */
   async actions(runs: readonly Pick<JournaledRun, 'run' | 'stages'>[]): Promise<readonly JournaledActionState[]> {
+    return (await this.#stagesOf(runs)).flatMap(({ read }) => read());
+  }
+
+  /** The same, as far as it can be read. */
+  async readable(runs: readonly Pick<JournaledRun, 'run' | 'stages'>[]): Promise<ReadableActions> {
+    const actions: JournaledActionState[][] = [];
+    for (const { run, read } of (await this.#stagesOf(runs)).reverse()) {
+      try {
+        actions.unshift(read());
+      } catch (thrown) {
+        return { actions: actions.flat(), damage: { run, error: asLabError(thrown) } };
+      }
+    }
+    return { actions: actions.flat() };
+  }
+
+  /** What of each run is damaged; runs that are as they were written are left out. One round trip. */
+  async damage(runs: readonly Pick<JournaledRun, 'run' | 'stages'>[]): Promise<ReadonlyMap<string, string>> {
     const stages = runs.flatMap(({ run, stages }) => stages.map((stage) => ({ run, stage })));
-    if (stages.length === 0) return [];
+    const found = new Map<string, string>();
+    if (stages.length === 0) return found;
     const frames = await this.#request(
-      stages.map(({ run, stage }) => `lab_read_stage ${quote(run)} ${stage}`).join('\n'),
+      `lab_read_damage ${quoteAll(stages.map(({ run, stage }) => `${run}/stage-${stage}`))}`,
     );
-    return stages.flatMap(({ run, stage }) => this.#stageOf(run, stage, frames));
+    for (const { run, stage } of stages) {
+      try {
+        this.#journalOf(run, stage, frames.get(`journal ${run} ${stage}`));
+      } catch {
+        found.set(run, `stage-${stage}/journal`);
+      }
+    }
+    for (const line of linesOf(frames.get('damaged'))) {
+      const at = line.indexOf('/');
+      found.set(line.slice(0, at), line.slice(at + 1));
+    }
+    return found;
+  }
+
+  async #stagesOf(runs: readonly Pick<JournaledRun, 'run' | 'stages'>[]) {
+    const stages = runs.flatMap(({ run, stages }) => stages.map((stage) => ({ run, stage })));
+    const commands = stages.map(({ run, stage }) => `lab_read_stage ${quote(run)} ${stage}`);
+    const frames = stages.length === 0 ? new Map<string, Frame>() : await this.#request(commands.join('\n'));
+    return stages.map(({ run, stage }) => ({ run, read: () => this.#stageOf(run, stage, frames) }));
   }
 
   /**
@@ -157,7 +209,8 @@ export class JournalReader {
 
   #stageOf(run: string, stage: number, frames: ReadonlyMap<string, Frame>): JournaledActionState[] {
     const damaged = linesOf(frames.get(`damaged ${run} ${stage}`));
-    if (damaged.length > 0) throw this.#damaged(run, `stage ${stage}: ${damaged.join(', ')}`);
+    const parts = damaged.map((path) => path.slice(path.indexOf('/') + 1));
+    if (parts.length > 0) throw this.#damaged(run, parts.join(', '));
     const said = this.#journalOf(run, stage, frames.get(`journal ${run} ${stage}`));
     const lines = linesOf(frames.get(`plan ${run} ${stage}`));
     return lines.map((line) => {
@@ -184,7 +237,7 @@ export class JournalReader {
       const at = line.lastIndexOf(' #');
       const words = line.slice(0, at);
       sum = posixChecksum(`${sum} ${words}`);
-      if (line.slice(at + 2) !== String(sum)) throw this.#damaged(run, `stage ${stage}, at the line "${line}"`);
+      if (line.slice(at + 2) !== String(sum)) throw this.#damaged(run, `stage-${stage}/journal, at the line "${line}"`);
       const [word, number, index, value = ''] = words.split(' ');
       if (word === 'begin' || word === 'done' || word === 'failed' || word === 'reverted') of(number).fate = word;
       else if (word === 'after') of(number).after[Number(index)] = value;
@@ -206,7 +259,7 @@ export class JournalReader {
       host: this.#session.host,
       expected: 'every part as it was written, by its checksum',
       found,
-      hint: `what this run changed cannot be taken back by lab; look at /var/lib/lab/runs/${run} on the host`,
+      hint: `what it and the runs before it changed cannot be taken back by lab any more; look at /var/lib/lab/runs/${run} on the host`,
       cause,
     });
   }
@@ -215,7 +268,8 @@ export class JournalReader {
 function runOf(run: string, frame: Frame): JournaledRun {
   const pairs = parsePairs(frame.body);
   const one = (key: string) => pairs.find(([name]) => name === key)?.[1];
-  const [word = '', endedAt] = (one('state') ?? '').split(' ');
+  const all = (key: string) => pairs.filter(([name]) => name === key).map(([, value]) => value);
+  const [word = '', endedAt, note] = (one('state') ?? '').split(' ');
   const running = one('running') === 'yes';
   let meta: RunMeta | undefined;
   try {
@@ -225,17 +279,19 @@ function runOf(run: string, frame: Frame): JournaledRun {
   }
   return {
     run,
+    number: Number(one('number') ?? 0),
     who: one('who') ?? '',
     since: one('since') ?? '',
     state: states.has(word) ? (word as RunState) : running ? 'running' : 'dead',
     endedAt,
     meta,
-    stages: pairs
-      .filter(([key]) => key === 'stage')
-      .map(([, stage]) => Number(stage))
+    roles: [...new Set(all('role'))],
+    stages: all('stage')
+      .map(Number)
       .sort((a, b) => a - b),
     done: Number(one('done') ?? 0),
     locked: one('locked') === 'yes',
+    unseen: word === 'unattended' || note === 'unseen',
   };
 }
 

@@ -12,14 +12,17 @@ export interface RollbackSelection {
 
 /** Actions that were done and not taken back since, in the order in which they were done. */
 export function standing(all: readonly JournaledActionState[]): readonly JournaledActionState[] {
-  const takenBack = new Set<string>();
-  const stand: JournaledActionState[] = [];
-  for (const one of [...all].reverse()) {
-    if (one.fate !== 'done' || takenBack.has(originReference(one.at))) continue;
-    if (one.action.undoes !== undefined) takenBack.add(originReference(one.action.undoes));
-    stand.push(one);
-  }
-  return stand.reverse();
+  const gone = takenBack(all);
+  return all.filter(({ at, fate }) => fate === 'done' && !gone.has(originReference(at)));
+}
+
+/** `RUN/STAGE/NUMBER` of what was taken back → the run that did it. What takes back counts while it stands itself. */
+export function takenBack(all: readonly JournaledActionState[]): ReadonlyMap<string, string> {
+  const gone = new Map<string, string>();
+  for (const { at, action, fate } of [...all].reverse())
+    if (fate === 'done' && action.undoes !== undefined && !gone.has(originReference(at)))
+      gone.set(originReference(action.undoes), at.run);
+  return gone;
 }
 
 /**
