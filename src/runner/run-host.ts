@@ -324,7 +324,9 @@ class HostWorker {
     const changed = dry ? of('change') : done.size - pruned;
     const failed = this.#report.failedResource === undefined ? 0 : Math.max(1, of('impossible'));
     const settled = status === 'ok' || status === 'changed';
-    const inSync = settled ? plan.length - changed : of('in-sync');
+    // After its stage was read again, what was changed is in sync, too.
+    const untouched = plan.filter(({ outcome, key }) => outcome === 'in-sync' && !done.has(key)).length;
+    const inSync = settled ? plan.length - changed : untouched;
     const notReached = dry || settled ? 0 : Math.max(0, plan.length - inSync - changed - failed);
     return {
       total: plan.length,

@@ -33,6 +33,8 @@ interface Current {
 export class Follower {
   begun = false;
   ended = false;
+  /** False when something of what was taken back is left. */
+  undoneInFull = true;
   readonly #host: string;
   readonly #stage: Stage;
   readonly #listener: StageListener;
@@ -114,12 +116,17 @@ export class Follower {
     if (kind === 'a') this.#begin(this.#action(number));
     else if (kind === 's' && this.#current !== undefined) this.#current.step = Number(status);
     else if (kind === 'unreverted' && this.#current !== undefined) this.#current.unreverted = true;
-    else if (kind === 'undone') this.#listener.undone(this.#action(number), status === '0');
+    else if (kind === 'undone') this.#undone(this.#action(number), status === '0');
     else if (kind === 'unsettled')
       this.#listener.notice(`${this.#action(number).plan.title}: could not be restarted after it was taken back`);
     else if (kind === 'z') this.#finish(this.#action(number), Number(status));
     else if (kind === 'unconfirmed') this.#current = undefined;
     else if (kind === 'end') this.#finishWith(number);
+  }
+
+  #undone(action: Action, complete: boolean): void {
+    if (!complete) this.undoneInFull = false;
+    this.#listener.undone(action, complete);
   }
 
   #finishWith(end: string): void {

@@ -39,6 +39,7 @@ export class StageWatcher {
   readonly #listener: StageListener;
   /** Why the last attempt to reach the host failed. */
   #failure: LabError | undefined;
+  #lost = false;
 
   constructor(link: HostLink, stage: WatchedStage, follower: Follower, listener: StageListener) {
     this.#link = link;
@@ -69,6 +70,7 @@ export class StageWatcher {
         await this.#read(session);
       } catch (thrown) {
         if (!(thrown instanceof LabError) || thrown.code !== 'CONNECTION_LOST') throw thrown;
+        if (!(guardSeconds === null && stopping())) this.#tellLost();
         if (guardSeconds !== null) await this.#reconnect(guardSeconds + takeBackSeconds, this.#unknown());
         else if (stopping()) throw thrown;
         else await this.#reconnect(reconnectSeconds, thrown);
@@ -76,6 +78,13 @@ export class StageWatcher {
         clearInterval(timer);
       }
     }
+  }
+
+  /** Once: a bad line is lost again and again. */
+  #tellLost(): void {
+    if (!this.#lost)
+      this.#listener.notice('the connection was lost: the host works on, and is connected to again', 'info');
+    this.#lost = true;
   }
 
   /**
@@ -142,6 +151,8 @@ export class StageWatcher {
     if (this.#follower.last === 'complete') {
       if (await this.#confirm(guardSeconds)) return 'complete';
       this.#listener.notice('no fresh login: the host takes back what it did');
+      // That the connection is gone by now is no news.
+      this.#lost = true;
       this.#follower.goOn();
       await this.#follow();
     }
@@ -210,11 +221,14 @@ export class StageWatcher {
 
   #takenBack(guardSeconds: number): LabError {
     const { host } = this.#link;
-    return new LabError('GUARD_REVERTED', `no fresh login within ${guardSeconds} s: everything was taken back`, {
+    const { undoneInFull } = this.#follower;
+    const became = undoneInFull ? 'everything was taken back' : 'not everything could be taken back';
+    const state = undoneInFull ? 'the host is as it was before these changes' : 'look at what is left of the changes';
+    return new LabError('GUARD_REVERTED', `no fresh login within ${guardSeconds} s: ${became}`, {
       host: host.name,
       expected: `a login to ${describeEndpoint(host.connection)}, with root`,
       found: this.#failure?.message ?? 'none',
-      hint: 'the host is as it was before these changes; see what would have cut the way in, or give a longer --guard-timeout',
+      hint: `${state}; see what would have cut the way in, or give a longer --guard-timeout`,
       cause: this.#failure,
     });
   }
