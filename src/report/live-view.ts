@@ -1,6 +1,6 @@
 import type { DefaultRenderer, ListrTask } from 'listr2';
 import type { HostStatus } from '../runner/events.ts';
-import { count, showDuration } from './describe.ts';
+import { count, riskOf, showDuration } from './describe.ts';
 import { statusWord, summaryOf } from './outcome.ts';
 import type { RendererOptions } from './renderer.ts';
 import { type HostState, progressOf, type RunState, tailOf } from './run-state.ts';
@@ -174,7 +174,7 @@ export class LiveView {
       const title = shorten(visibleLine(current.title), columns - step.length - since.length);
       return `${this.#paint('cyan', step)}${title}${this.#paint('dim', since)}`;
     }
-    const word = phase === 'applying' ? 'verifying' : phase;
+    const word = phase === 'applying' ? afterStep(host) : phase;
     // A lost connection, a reboot that is waited for, a fresh login that does not come: as long as nothing else is heard.
     const told = lately === undefined ? word : shorten(`${word}: ${visibleLine(lately.text)}`, columns);
     return this.#paint(lately?.level === 'warning' ? 'yellow' : 'dim', told);
@@ -193,4 +193,10 @@ export class LiveView {
     if (more > 0) parts.push(`${more} more at work`);
     return parts.join(', ');
   }
+}
+
+/** What can cut the way in ends with the attempt to log in anew, which can take as long as the guard waits. */
+function afterStep({ stages }: HostState): string {
+  const last = stages.flat().findLast(({ finished }) => finished !== undefined);
+  return riskOf(last?.finished?.changes ?? []) === undefined ? 'verifying' : 'logging in anew';
 }

@@ -318,7 +318,7 @@ describe('the live display', () => {
     const isLost = (event: RunEvent) => event.event === 'host-notice' && event.text.includes('was lost');
     const lines = await screenAfter('guarded', isLost);
     expect(lines.filter((line) => line.includes('nas'))).toEqual([
-      expect.stringMatching(/ nas {4}verifying: the connection was lost: the host works on, and is…?/),
+      expect.stringMatching(/ nas {4}logging in anew: the connection was lost: the host works on…?/),
     ]);
     for (const line of lines) expect(line.length).toBeLessThanOrEqual(80);
   });
