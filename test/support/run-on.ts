@@ -28,6 +28,7 @@ export interface RunOnOptions {
   readonly address?: () => string;
   readonly onDisconnect?: Playbook['onDisconnect'];
   readonly guardSeconds?: number;
+  readonly prune?: boolean;
 }
 
 /** Runs the engine, as `lab run` does, with resources declared in place, on one container. */
@@ -57,7 +58,7 @@ export async function runOnAll(
     tags: [],
     at: undefined,
   };
-  const { onDisconnect, guardSeconds } = options;
+  const { onDisconnect, guardSeconds, prune } = options;
   const playbook: Playbook = { kind: 'playbook', name: 'test', inventory, plays: [play], onDisconnect, at: undefined };
   const events: RunEvent[] = [];
   const result = await run({
@@ -69,6 +70,7 @@ export async function runOnAll(
     })),
     playsOf: () => [play],
     guardSeconds,
+    prune,
     connect: ({ name, connection: declared }, which) => {
       const connection = { ...declared, address: per[name]?.address?.() ?? declared.address } as ConnectionSettings;
       const pinned = per[name]?.hostKeys ?? hosts[name]?.hostKeys ?? [];
