@@ -75,9 +75,7 @@ export async function runOnAll(
       const connection = { ...declared, address: per[name]?.address?.() ?? declared.address } as ConnectionSettings;
       const pinned = per[name]?.hostKeys ?? hosts[name]?.hostKeys ?? [];
       const hostKeys = { pinned: () => pinned, firstContact: async () => false };
-      const address = per[name]?.address?.() ?? connection.address;
-      const host = { name, connection: { ...connection, address } };
-      return connectToHost(host, which, { hostKeys, signal: options.stop });
+      return connectToHost({ name, connection }, which, { hostKeys, signal: options.stop });
     },
     onEvent: (event) => {
       events.push(event);
