@@ -251,12 +251,12 @@ lab_stop_following() {
 }
 
 # lab_seen_end RUN STATE : somebody has seen how a run ended that was alone when it did.
-lab_seen_end() { printf '%s %s\n' "$2" "$(date -u +%Y-%m-%dT%H:%M:%SZ)" >"$LAB_STATE/runs/$1/state"; }
+lab_seen_end() { lab_note_state "$1" "$2" "$(lab_now)"; }
 
 # lab_release STATE KEEP : ends the run on this host, and forgets runs beyond the last KEEP.
 lab_release() {
   [ -n "$LAB_READY" ] || return 0
-  printf '%s %s\n' "$1" "$(date -u +%Y-%m-%dT%H:%M:%SZ)" >"$LAB_STATE/runs/$LAB_RUN/state"
+  lab_note_state "$LAB_RUN" "$1" "$(lab_now)"
   lab_prune "$2"
   lab_unlock "$LAB_RUN"
 }

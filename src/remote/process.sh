@@ -49,6 +49,15 @@ lab_kill_session() {
   return 0
 }
 
+# lab_note_state RUN WORD… : what became of a run, and when; as a whole or not at all.
+lab_note_state() {
+  lab_state_file=$LAB_STATE/runs/$1/state
+  shift
+  printf '%s\n' "$*" >"$lab_state_file.new" && mv -f "$lab_state_file.new" "$lab_state_file"
+}
+
+lab_now() { date -u +%Y-%m-%dT%H:%M:%SZ; }
+
 lab_run_of_lock() {
   while IFS= read -r lab_line; do
     case $lab_line in run=*) printf '%s' "${lab_line#run=}" ;; esac

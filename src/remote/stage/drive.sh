@@ -8,8 +8,25 @@ lab_pending_add() {
 }
 lab_pending_clear() { rm -f "$LAB_STATE/pending/$1"; }
 
-# lab_pending_forget NAME : the change that needed it was taken back. What was due before it still is.
-lab_pending_forget() { [ ! -e "$LAB_ACTION_DIR/pending.$1" ] || rm -f "$LAB_STATE/pending/$1"; }
+# lab_pending_forget NAME : the change that needed it was taken back. What was due before it still is; and after a boot so is
+# a service that may have been started with what was taken back.
+lab_pending_forget() {
+  if lab_booted_since; then
+    case $(lab_line_of "$LAB_STATE/pending/$1") in *" unit:"*) return 0 ;; esac
+  fi
+  [ ! -e "$LAB_ACTION_DIR/pending.$1" ] || rm -f "$LAB_STATE/pending/$1"
+}
+
+# A boot starts services before this takes back what they were started with.
+lab_restart_due() {
+  [ -d /run/systemd/system ] || return 0
+  for lab_path in "$LAB_STATE"/pending/*; do
+    lab_key=$(lab_line_of "$lab_path")
+    case $lab_key in "restart unit:"* | "reload unit:"*) ;; *) continue ;; esac
+    systemctl daemon-reload
+    if systemctl try-restart -- "${lab_key#* unit:}"; then rm -f "$lab_path"; fi
+  done
+}
 
 lab_action() {
   LAB_ACTION_DIR=$LAB_DIR/action.$1
@@ -148,6 +165,7 @@ lab_revert_all() {
 lab_revert() {
   LAB_ACTION_DIR=$LAB_DIR/action.$1
   export LAB_ACTION_DIR
+  lab_remove_unfinished
   ("revert_$1") </dev/null
   lab_result=$?
   if [ "$lab_result" -eq 0 ]; then
@@ -155,6 +173,11 @@ lab_revert() {
     "forget_$1"
   fi
   lab_mark undone "$1" "$lab_result"
+}
+
+# What a command of the action was making beside its place when it was cut short: it says where, by a link.
+lab_remove_unfinished() {
+  lab_unfinished=$(readlink "$LAB_ACTION_DIR/unfinished") && rm -rf "$lab_unfinished"
 }
 
 # lab_settle N : the restart that follows an undoing; what fails stays due.
@@ -181,7 +204,7 @@ lab_recover() {
   exec >>"$LAB_DIR/log" 2>&1
   if [ -e "$LAB_RUN_DIR/state" ] || lab_held "$LAB_RUN_DIR/owner"; then return 0; fi
   lab_state=interrupted
-  if [ "$(lab_held_boot_of_run)" = "$(lab_boot_id)" ]; then lab_kill_session "$LAB_RUN_DIR/pid"; fi
+  lab_booted_since || lab_kill_session "$LAB_RUN_DIR/pid"
   if ! lab_load_journal; then
     lab_state=damaged
   elif lab_guarded && [ "$(lab_decision)" != confirmed ]; then
@@ -195,15 +218,20 @@ lab_recover() {
   else
     lab_recover_half
   fi
-  lab_end_run "$lab_state"
+  if lab_booted_since && [ "$lab_state" != damaged ]; then lab_restart_due; fi
+  # The hook goes first: with the lock given back, another run may hang up its own.
   lab_unhook
+  lab_end_run "$lab_state"
   lab_mark end "$lab_state"
 }
 
-lab_held_boot_of_run() {
+# The host has booted since the run, or its last controller, was at work.
+lab_booted_since() {
+  lab_boot=
   while IFS= read -r lab_line; do
-    case $lab_line in boot=*) printf '%s' "${lab_line#boot=}" ;; esac
+    case $lab_line in boot=*) lab_boot=${lab_line#boot=} ;; esac
   done 2>/dev/null <"$LAB_RUN_DIR/owner"
+  [ "$lab_boot" != "$(lab_boot_id)" ]
 }
 
 lab_recover_half() {

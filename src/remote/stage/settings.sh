@@ -31,7 +31,7 @@ lab_sync() { sync "$@" 2>/dev/null || sync; }
 
 # lab_end_run STATE [unseen] : what became of the run, and whether its controller was gone by then; and the lock back.
 lab_end_run() {
-  printf '%s %s\n' "$1" "$(date -u +%Y-%m-%dT%H:%M:%SZ)${2:+ $2}" >"$LAB_RUN_DIR/state"
+  lab_note_state "$LAB_RUN" "$1" "$(lab_now)${2:+ $2}"
   if [ "$(lab_run_of_lock)" = "$LAB_RUN" ]; then rm -f "$LAB_STATE/lock"; fi
   lab_sync "$LAB_RUN_DIR/state"
 }

@@ -3,9 +3,15 @@
 set -eu
 url=$1 path=$2 sha256=$3 mode=$4 owner=$5 group=$6
 umask 077
-temporary=$(mktemp "$(dirname "$path")/.lab-download-XXXXXX")
+temporary=$(mktemp -u "$(dirname "$path")/.lab-download-XXXXXX")
+# Told before it is made: whoever takes this back after a crash removes it.
+ln -s -f -n "$temporary" "$LAB_ACTION_DIR/unfinished"
 trap 'rm -f "$temporary"' EXIT
 trap 'exit 1' HUP INT TERM
+(
+  set -C
+  : >"$temporary"
+)
 if command -v curl >/dev/null 2>&1; then
   curl --fail --silent --show-error --location --connect-timeout 20 --retry 2 --output "$temporary" "$url"
 elif command -v wget >/dev/null 2>&1; then

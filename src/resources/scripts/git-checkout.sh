@@ -13,6 +13,10 @@ if [ ! -e "$path/.git" ]; then
   git init --quiet "$path"
   git -C "$path" remote add origin "$repository"
 fi
+# Stays only when this is killed: then what differs from a commit is nobody's work.
+unfinished=$(git -C "$path" rev-parse --absolute-git-dir)/lab-unfinished
+: >"$unfinished"
+trap 'rm -f "$unfinished"' EXIT
 git -C "$path" remote set-url origin "$repository"
 if ! git -C "$path" cat-file -e "$commit^{commit}" 2>/dev/null; then
   # A plain commit is asked for by its name; servers that refuse that give it with everything else.

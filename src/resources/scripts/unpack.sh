@@ -4,9 +4,12 @@
 set -eu
 archive=$1 path=$2 strip=$3 mode=$4 owner=$5 group=$6 mark=$7
 umask 022
-staging=$(mktemp -d "$(dirname "$path")/.lab-unpack-XXXXXX")
+staging=$(mktemp -u "$(dirname "$path")/.lab-unpack-XXXXXX")
+# Told before it is made: whoever takes this back after a crash removes it.
+ln -s -f -n "$staging" "$LAB_ACTION_DIR/unfinished"
 trap 'rm -rf "$staging"' EXIT
 trap 'exit 1' HUP INT TERM
+mkdir -m 0700 "$staging"
 # Not every tar finds out by itself how an archive is compressed: busybox's does not.
 tar_archive() { tar -x -o "$@" -f "$archive" --strip-components="$strip" -C "$staging"; }
 case $(od -A n -t x1 -N 6 "$archive" | tr -d ' \n') in

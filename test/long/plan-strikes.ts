@@ -1,0 +1,91 @@
+import type { Version } from './every-resource.ts';
+import type { Random } from './random.ts';
+import type { Strike, Victim } from './strike.ts';
+
+/** Version that the run goes towards → the strikes at it. */
+export type Strikes = Record<Version, Strike[]>;
+
+/** An action as the journal of a whole run has it. */
+interface Action {
+  readonly stage: number;
+  readonly number: number;
+}
+
+const victims: readonly Victim[] = ['connection', 'controller', 'host'];
+/** Milliseconds that a run of all resources takes at least. */
+const runMs = 4000;
+
+/**
+ * Every boundary of every action for every victim, towards one version or the other by turns: before the journal says that
+ * it begins, between that and its first command, when all its commands have run and the journal does not say so yet, and at
+ * the end of each stage.
+ */
+export function atEveryBoundary(journals: Readonly<Record<Version, readonly string[]>>): Strikes {
+  const strikes: Strikes = { a: [], b: [] };
+  victims.forEach((victim, turn) => {
+    for (const version of ['a', 'b'] as const) {
+      const points = boundariesOf(journals[version]);
+      const mine = points.filter((_, index) => (index + turn) % 2 === (version === 'a' ? 0 : 1));
+      strikes[version].push(...mine.map((when) => ({ victim, when })));
+    }
+  });
+  return strikes;
+}
+
+function boundariesOf(journal: readonly string[]): string[] {
+  return journal.flatMap((line) => {
+    const [stage, word, number] = line.split(' ');
+    if (word === 'begin') return [`apply ${stage} begin ${number}`, `apply ${stage} after begin ${number}`];
+    return word === 'done' || word === 'end' ? [`apply ${stage} ${word} ${number}`] : [];
+  });
+}
+
+/** In the middle of actions: of the host before one of its commands, and while it takes that back; and of all three at any time. */
+export function atRandom(
+  journals: Readonly<Record<Version, readonly string[]>>,
+  random: Random,
+  count: number,
+): Strikes {
+  const strikes: Strikes = { a: [], b: [] };
+  for (const version of ['a', 'b'] as const) {
+    const actions = actionsOf(journals[version]);
+    for (let number = 0; number < count; number++) {
+      const kind = number % 4;
+      if (kind === 0) strikes[version].push({ victim: random.pick(victims), when: random.integer(runMs) });
+      else if (kind === 3) strikes[version].push(insideAnUndoing(actions, random));
+      else strikes[version].push(insideAnAction(random.pick(actions), random, kind === 2));
+    }
+  }
+  return strikes;
+}
+
+/** The host goes down in the middle of an action, and perhaps again while the next boot takes that back. */
+function insideAnAction({ stage, number }: Action, random: Random, again: boolean): Strike {
+  const afterwards = again && stage !== guardedStage ? [`recover ${stage} begin ${number} +${random.integer(4)}`] : [];
+  return { victim: 'host', when: `apply ${stage} after begin ${number} +${random.integer(8)}`, afterwards };
+}
+
+/** The controller dies, the host takes everything back by itself, and goes down while it does. */
+function insideAnUndoing(actions: readonly Action[], random: Random): Strike {
+  const index = random.integer(actions.length);
+  const { stage, number } = actions[index] as Action;
+  const undone = actions[random.integer(index + 1)] as Action;
+  const verb = undone.stage === stage ? 'apply' : 'revert';
+  return {
+    victim: 'controller',
+    when: `apply ${stage} begin ${number}`,
+    onDisconnect: 'revert',
+    afterwards: [`${verb} ${undone.stage} reverted ${undone.number}`],
+    takesAllBack: true,
+  };
+}
+
+/** The one with the keys; what it begins is taken back as a whole. */
+const guardedStage = 3;
+
+function actionsOf(journal: readonly string[]): Action[] {
+  return journal.flatMap((line) => {
+    const [stage, word, number] = line.split(' ');
+    return word === 'begin' ? [{ stage: Number(stage), number: Number(number) }] : [];
+  });
+}
