@@ -39,7 +39,7 @@ Examples:
   withOptions(addLimitOption(history.command('show <run>').description('what one run changed, with the differences')))
     .addHelpText('after', '\nExample:\n  lab history show 20261123T190205Z-5f3a9c --limit vps')
     .action(async (run: string, _: unknown, command: Command) => {
-      const options = command.optsWithGlobals<Options>();
+      const options = optionsOf<Options>(command);
       const outcomes = await onHosts(limitOf(options), options, (session) => readRun(session, run));
       if (!outcomes.some(({ value, error }) => value !== null || error !== undefined))
         throw new LabError('RUN_UNKNOWN', `no host has a run ${run}`, {
@@ -60,7 +60,7 @@ Examples:
     .option('--keep <n>', 'how many of the last runs stay', count, 50)
     .addHelpText('after', '\nExample:\n  lab history prune --keep 10 --limit vps')
     .action(async (_: unknown, command: Command) => {
-      const options = command.optsWithGlobals<Options & { readonly keep: number }>();
+      const options = optionsOf<Options & { readonly keep: number }>(command);
       const outcomes = await onHosts(limitOf(options), options, (session) => prune(session, options.keep));
       report(
         outcomes,
@@ -76,6 +76,12 @@ function withOptions(command: Command): Command {
   return addConnectOptions(command)
     .option('-i, --inventory <file>', 'the inventory; default: that of this folder')
     .addOption(new Option('--output <form>', 'how to show it').choices(['plain', 'json']).default('plain'));
+}
+
+/** What was said wins over what is the default, whether it stands before or after the name of the subcommand. */
+function optionsOf<Given extends Options>(command: Command): Given {
+  const said = Object.entries(command.opts()).filter(([name]) => command.getOptionValueSource(name) !== 'default');
+  return { ...command.opts(), ...command.parent?.opts(), ...Object.fromEntries(said) } as Given;
 }
 
 function limitOf({ limit }: Options): readonly string[] {
