@@ -77,6 +77,8 @@ lab_apply_all() {
     lab_journal "done $lab_n"
     lab_mark z "$lab_n" 0
   done
+  # What only the controller can go on with stays undone without it.
+  if [ "$lab_end" = complete ] && [ "$LAB_ON_DISCONNECT" = revert ]; then lab_is_followed || lab_end=reverted; fi
   rm -f "$LAB_DIR/reserve"
   lab_finish "$lab_end"
 }
@@ -98,9 +100,19 @@ lab_may_go_on() {
     return 1
   fi
   [ "$LAB_ON_DISCONNECT" != finish ] || return 0
-  lab_attended "$LAB_RUN" && return 0
+  lab_is_followed && return 0
   if [ "$LAB_ON_DISCONNECT" = stop ]; then lab_end=stopped; else lab_end=reverted; fi
   return 1
+}
+
+# A controller that lost its connection tries to come back for half a minute. What is gone for longer is gone.
+lab_is_followed() {
+  lab_tries=0
+  until lab_attended "$LAB_RUN"; do
+    lab_tries=$((lab_tries + 1))
+    [ "$lab_tries" -le 30 ] || return 1
+    sleep 1
+  done
 }
 
 # lab_fail N CODE : what an action did half is taken back, so that the resource is as before.
@@ -127,7 +139,7 @@ lab_finish() {
       sleep 60
       return
     fi
-    lab_revert_all
+    if [ "$lab_end" = reverted ]; then lab_revert_run; else lab_revert_all; fi
   elif [ "$lab_end" = reverted ]; then
     lab_revert_run
   fi
@@ -199,6 +211,11 @@ lab_revert_run() {
   done
 }
 
+# The stage that nobody confirmed; and what came before it, where all of a run is to go without its controller.
+lab_revert_unconfirmed() {
+  if [ "$LAB_ON_DISCONNECT" = revert ] && ! lab_attended "$LAB_RUN"; then lab_revert_run; else lab_revert_all; fi
+}
+
 # After a crash: what stands half done is taken back; more than that only when the guard or the playbook say so.
 lab_recover() {
   exec >>"$LAB_DIR/log" 2>&1
@@ -210,7 +227,7 @@ lab_recover() {
   elif lab_guarded && [ "$(lab_decision)" != confirmed ]; then
     lab_decide rebooted
     lab_mark unconfirmed
-    lab_revert_all
+    lab_revert_unconfirmed
     lab_state=guard-reverted
   elif { lab_journaled undoing && ! lab_journaled undone; } || [ "$LAB_ON_DISCONNECT" = revert ]; then
     lab_revert_run

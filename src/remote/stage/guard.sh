@@ -60,7 +60,7 @@ lab_confirmed() {
 lab_take_back_guarded() {
   lab_mark unconfirmed
   lab_load_journal || lab_mark damaged
-  lab_revert_all
+  lab_revert_unconfirmed
   lab_unhook
   lab_end_run guard-reverted
   lab_mark end guard-reverted
