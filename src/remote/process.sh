@@ -23,7 +23,9 @@ lab_runs() {
   lab_pid=
   lab_born=
   { IFS=' ' read -r lab_pid lab_born || :; } 2>/dev/null <"$1"
-  [ -n "$lab_pid" ] && kill -0 "$lab_pid" 2>/dev/null && [ "$(lab_birth "$lab_pid")" = "$lab_born" ]
+  [ -n "$lab_pid" ] && kill -0 "$lab_pid" 2>/dev/null && [ "$(lab_birth "$lab_pid")" = "$lab_born" ] || return 1
+  # One that has ended, and that its parent has not asked for, does nothing any more.
+  case $(lab_line_of "/proc/$lab_pid/stat") in *') Z '*) return 1 ;; esac
 }
 
 # lab_sign FILE : writes this shell down.
