@@ -1,10 +1,11 @@
-import { Writable } from 'node:stream';
+import { type Duplex, Writable } from 'node:stream';
 import type { Client, ClientChannel } from 'ssh2';
 import { LabError } from '../shared/errors.ts';
 import { quoteAll } from '../shared/quote.ts';
 import type { Connection, EndpointAddress, HostKey, RemoteProcess } from './contract.ts';
 import { type Endpoint, formatEndpoint } from './endpoint.ts';
 import { exitOf } from './process-exit.ts';
+import type { LoggedIn } from './ssh-handshake.ts';
 
 /** How long the host may take to answer a goodbye, before the socket is closed without. */
 const goodbyeMilliseconds = 500;
@@ -17,20 +18,18 @@ export class SshConnection implements Connection {
   readonly closed: Promise<Error | undefined>;
 
   readonly #client: Client;
+  readonly #stream: Duplex;
   readonly #endpoint: Endpoint;
   readonly #release: () => Promise<void>;
   #disposed = false;
   #gone = false;
 
   /** `release` closes the jump hosts under this connection. */
-  constructor(
-    host: string,
-    login: { readonly client: Client; readonly hostKey: HostKey; readonly endpoint: Endpoint },
-    release: () => Promise<void>,
-  ) {
+  constructor(host: string, login: LoggedIn & { readonly endpoint: Endpoint }, release: () => Promise<void>) {
     this.host = host;
     this.hostKey = login.hostKey;
     this.#client = login.client;
+    this.#stream = login.stream;
     this.#endpoint = login.endpoint;
     const { user, address, port } = login.endpoint;
     this.endpoint = { user, address, port };
@@ -67,7 +66,7 @@ export class SshConnection implements Connection {
     if (this.#disposed || this.#gone) return this.#release();
     this.#disposed = true;
     this.#client.end();
-    const impatience = setTimeout(() => this.#client.destroy(), goodbyeMilliseconds);
+    const impatience = setTimeout(() => this.#stream.destroy(), goodbyeMilliseconds);
     await this.closed;
     clearTimeout(impatience);
     await this.#release();

@@ -29,6 +29,8 @@ export class UnknownHostKey extends Error {
 
 export interface LoggedIn {
   readonly client: Client;
+  /** What it speaks over: `client.destroy()` leaves it open once a goodbye has been said. */
+  readonly stream: Duplex;
   readonly hostKey: HostKey;
 }
 
@@ -76,7 +78,7 @@ export async function logIn(stream: Duplex, handshake: Handshake): Promise<Logge
     stream.destroy();
     throw deadline.signal.aborted && !deadline.timedOut ? error : failure(error, handshake, progress);
   }
-  return { client, hostKey: progress.hostKey as HostKey };
+  return { client, stream, hostKey: progress.hostKey as HostKey };
 }
 
 function isTrusted(key: HostKey, { endpoint, known }: Handshake, progress: Progress): boolean {

@@ -7,8 +7,9 @@ import { controlScript, whoAmI } from './control-script.ts';
 import type { Follower, StageEnd, StageListener } from './follow-stage.ts';
 
 const checkIntervalMs = 3000;
-/** How long a connection over which nothing comes may take to show that it still carries something. */
-const silenceMs = 4000;
+/** While a guard runs: how often a connection is asked whether it still carries anything, and how long it has to answer. */
+const silenceIntervalMs = 2000;
+const silenceMs = 3000;
 /** How long a connection that was lost is tried again, in seconds, when no guard says how long. */
 const reconnectSeconds = 30;
 /** How long the host may take to take back what was not confirmed, in seconds: packages among it take their time. */
@@ -96,7 +97,7 @@ export class StageWatcher {
     const reading = session.follow((token) => over || this.#follower.take(token));
     const silence = async () => {
       while (!over) {
-        await pause(checkIntervalMs, undefined, { ref: false });
+        await pause(silenceIntervalMs, undefined, { ref: false });
         if (!over && !(await session.answers(silenceMs)))
           throw new LabError('CONNECTION_LOST', 'the connection carries nothing any more', { host: session.host });
       }
