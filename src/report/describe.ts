@@ -59,10 +59,11 @@ export function titleOf({ title, resource }: Pick<PlannedResource, 'resource' | 
   return { title: name, resource: name === titleOfKey(resource) ? '' : key };
 }
 
-/** `Message of the day (file:/etc/motd)`, or the title alone when it says all. */
-export function nameOf(named: Pick<PlannedResource, 'resource' | 'title'>): string {
-  const { title, resource } = titleOf(named);
-  return resource === '' ? title : `${title} (${resource})`;
+/** `Message of the day (file:/etc/motd)`: with the key, as that is what a script looks for. */
+export function nameOf({ resource, title }: Pick<PlannedResource, 'resource' | 'title'>): string {
+  return title === resource || title === ''
+    ? visibleLine(resource)
+    : `${visibleLine(title)} (${visibleLine(resource)})`;
 }
 
 /** `file /etc/motd` of `file:/etc/motd`: as titles are, for what only its key is known of. */

@@ -116,7 +116,7 @@ class PlainRenderer {
       this.#line(
         host.name,
         'no longer declared',
-        titleOfKey(resource),
+        nameOf({ resource, title: titleOfKey(resource) }),
         role === null ? '' : `role ${visibleLine(role)}`,
       );
     if (more > 0) this.#line(host.name, 'no longer declared', `and ${more} more (--verbose shows them)`);

@@ -197,9 +197,9 @@ describe('changes that a host took back', () => {
 
   it('are lines of their own in plain', async () => {
     const lines = await play('guarded', { output: 'plain' });
-    expect(lines).toContain('vps | taken back | unit ssh.service');
-    expect(lines).toContain(
-      'node1 | not taken back | file /etc/ssh/sshd_config.d/00-lab.conf | could not be taken back in full',
+    expect(lines).toContain('vps | taken back | unit ssh.service (unit:ssh.service)');
+    expect(lines).toContainEqual(
+      expect.stringMatching(/^node1 \| not taken back \| file .*00-lab\.conf\) \| could not be taken back in full$/),
     );
     expect(lines.at(-1)).toMatch(/2 hosts took changes back \(exit code 5: nobody could log in/);
   });
@@ -245,7 +245,7 @@ describe('what is no longer declared', () => {
 
   it('is told in plain, before the sentence', async () => {
     const lines = await play('orphans-check', { output: 'plain' });
-    expect(lines).toContain('vps | no longer declared | package nginx | role web');
+    expect(lines).toContain('vps | no longer declared | package nginx (package:nginx) | role web');
     expect(lines).toContain('nas | no longer declared | and 3 more (--verbose shows them)');
     expect(lines.at(-2)).toMatch(/^15 resources no longer declared: --prune/);
     expect(lines.at(-1)).toMatch(/^1 change would be made on 1 host/);
@@ -286,7 +286,7 @@ describe('operations without a playbook', () => {
   it('say what would be rolled back', async () => {
     const lines = await play('rollback-check', { output: 'plain' });
     expect(lines[0]).toBe('rollback, only a check: role web, last run, on 2 hosts');
-    expect(lines).toContain('vps | would roll back | package nginx | installed 1.22.1-9 → absent');
+    expect(lines).toContain('vps | would roll back | package nginx (package:nginx) | installed 1.22.1-9 → absent');
     expect(lines.at(-1)).toBe('would roll back 5 changes on vps (exit code 2: there is something to roll back)');
   });
 
