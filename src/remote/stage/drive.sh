@@ -236,6 +236,7 @@ lab_recover() {
     lab_recover_half
   fi
   if lab_booted_since && [ "$lab_state" != damaged ]; then lab_restart_due; fi
+  rm -f "$LAB_RUN_DIR/guardian"
   # The hook goes first: with the lock given back, another run may hang up its own.
   lab_unhook
   lab_end_run "$lab_state"

@@ -8,8 +8,37 @@ LAB_LENGTH=0
 
 # lab_sum_of TEXT : the checksum that follows LAB_SUM.
 lab_sum_of() {
-  lab_sum=$(printf '%s %s' "$LAB_SUM" "$1" | cksum) || return 1
+  lab_sum=$(printf '%s %s' "$LAB_SUM" "$1" | $lab_cksum) || return 1
   lab_sum=${lab_sum%% *}
+}
+
+# Debian's busybox has no cksum: the same sum, by the definition in POSIX.
+lab_cksum="cksum"
+command -v cksum >/dev/null 2>&1 || lab_cksum=lab_crc
+
+lab_crc() {
+  lab_value=0
+  lab_length=0
+  for lab_byte in $(od -An -v -tu1); do
+    lab_length=$((lab_length + 1))
+    lab_crc_byte "$lab_byte"
+  done
+  while [ "$lab_length" -gt 0 ]; do
+    lab_crc_byte $((lab_length & 255))
+    lab_length=$((lab_length >> 8))
+  done
+  printf '%s\n' $((lab_value ^ 0xffffffff))
+}
+
+lab_crc_byte() {
+  lab_value=$((lab_value ^ ($1 << 24)))
+  for _ in 1 2 3 4 5 6 7 8; do
+    if [ $((lab_value & 0x80000000)) -ne 0 ]; then
+      lab_value=$(((lab_value << 1 ^ 0x04c11db7) & 0xffffffff))
+    else
+      lab_value=$((lab_value << 1))
+    fi
+  done
 }
 
 lab_journal() {
