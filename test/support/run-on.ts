@@ -29,6 +29,8 @@ export interface RunOnOptions {
   readonly onDisconnect?: Playbook['onDisconnect'];
   readonly guardSeconds?: number;
   readonly prune?: boolean;
+  /** The host does something that no plan can know of; otherwise every run must do what was planned, and nothing else. */
+  readonly unforeseen?: boolean;
 }
 
 /** Runs the engine, as `lab run` does, with resources declared in place, on one container. */
@@ -83,7 +85,17 @@ export async function runOnAll(
     },
     stop: options.stop ?? new AbortController().signal,
   });
+  if (!options.unforeseen) refuseDifferences(events);
   return { result, events };
+}
+
+/** The plan tells the truth: over all tests, what happened is what was planned. */
+function refuseDifferences(events: readonly RunEvent[]): void {
+  for (const event of events) {
+    if (event.event !== 'host-finished' || event.counts.differences === 0) continue;
+    const told = events.filter((one) => one.event === 'host-notice' && one.host === event.host);
+    throw new Error(`the plan did not tell the truth of ${event.host}: ${JSON.stringify(told)}`);
+  }
 }
 
 /** What a run did on one of its hosts. */
