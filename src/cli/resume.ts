@@ -17,7 +17,8 @@ export function register(program: Command): void {
 A host works on its plan by itself: a lost connection, a closed laptop or a killed lab does not stop it (a playbook says
 otherwise with onDisconnect). This follows a run that is under way, tells what a run did after its controller was gone, and
 does the rest of one that a reboot cut short. It works from any controller, with the playbook gone.
-Exit codes: 0 finished, or nothing to resume, 1 a host failed, 3 a host unreachable, 5 a host took changes back.
+Exit codes: 0 finished, or nothing to resume, 1 a host failed, 3 a host unreachable, 5 a host took changes back because
+nobody could log in after them, 130 a host stopped before the end.
 
 Examples:
   lab resume                 on all hosts
@@ -27,8 +28,6 @@ Examples:
       const found = await operate(options, (operation) => resume({ ...operation, guardSeconds: options.guardTimeout }));
       process.exitCode = found.exitCode;
       if (options.output === 'json') return;
-      if (found.hosts.length === 0 && found.exitCode === 0)
-        process.stdout.write('nothing to resume: no host has a run that was left alone\n');
       for (const playbook of found.playbooks)
         process.stdout.write(`for what comes after: lab run ${playbook}.ts --limit ${found.hosts.join(',')}\n`);
     });

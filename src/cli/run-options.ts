@@ -6,12 +6,12 @@ export interface SelectOptions {
   readonly tags: readonly string[];
   readonly skipTags: readonly string[];
   readonly startAt?: string;
+  readonly serial?: number;
+  readonly maxFail?: number;
 }
 
 export interface ConnectOptions {
   readonly forks: number;
-  readonly serial?: number;
-  readonly maxFail?: number;
   readonly acceptNewHostKeys?: boolean;
   readonly askPass?: boolean;
   readonly askBecomePass?: boolean;
@@ -48,14 +48,14 @@ export function addSelectOptions(command: Command): Command {
     )
     .option('-t, --tags <tags>', 'only resources with one of these tags (a role is a tag)', list, [])
     .option('--skip-tags <tags>', 'not the resources with one of these tags', list, [])
-    .option('--start-at <resource>', 'begin at this role or resource (its title or key)');
+    .option('--start-at <resource>', 'begin at this role or resource (its title or key)')
+    .option('--serial <n>', 'finish this many hosts before the next begin', count)
+    .option('--max-fail <n>', 'stop when more hosts than this have failed', countOrZero);
 }
 
 export function addConnectOptions(command: Command): Command {
   return command
     .option('-f, --forks <n>', 'hosts at the same time', count, 20)
-    .option('--serial <n>', 'finish this many hosts before the next begin', count)
-    .option('--max-fail <n>', 'stop when more hosts than this have failed', countOrZero)
     .option('--accept-new-host-keys', 'pin the keys of hosts never seen without asking')
     .option('-k, --ask-pass', 'ask for the SSH password')
     .option('-K, --ask-become-pass', 'ask for the password of sudo');

@@ -38,7 +38,8 @@ Examples:
   lab run site.ts                        bring all hosts to the declared state
   lab run site.ts --check --diff         what would change, and how
   lab run site.ts --limit 'home:!nas'    only the group home, without the host nas
-  lab run site.ts --limit @failed        only the hosts that failed the last time`,
+  lab run site.ts --limit @failed        only the hosts that failed the last time
+  lab run site.ts --prune --check        what would be removed or restored because nothing declares it any more`,
     )
     .action(async (playbook: string, options: Options) => {
       const result = await runPlaybook(playbook, {

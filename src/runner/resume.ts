@@ -49,7 +49,8 @@ interface Found {
 class HostResume {
   readonly #operation: HostOperation;
   readonly #options: ResumeOptions;
-  #total = 0;
+  /** As the journal told them before anything was resumed. */
+  #actions: readonly JournaledActionState[] = [];
 
   constructor(operation: HostOperation, options: ResumeOptions) {
     this.#operation = operation;
@@ -67,7 +68,7 @@ class HostResume {
     if (run === undefined || stageNumber === undefined || !isLeft(run))
       return { ...this.#outcome('ok'), run: undefined };
     const actions = (await new JournalReader(link.session).actions([{ run: run.run, stages: [stageNumber] }])) ?? [];
-    this.#total = actions.length;
+    this.#actions = actions;
     report.notice(
       `run ${run.run} of ${run.who}, ${run.meta?.playbook ?? 'unknown playbook'}: ${words[run.state] ?? alone}`,
       'info',
@@ -102,13 +103,16 @@ class HostResume {
   }
 
   #outcome(status: HostStatus): { readonly status: HostStatus; readonly counts: HostCounts } {
+    const has = (key: string) => this.#operation.report.changed.has(key);
     const changed = this.#operation.report.changed.size;
     const failed = this.#operation.report.failure === undefined ? 0 : 1;
     const settled = status === 'ok' || status === 'changed';
-    const inSync = settled ? this.#total - changed : 0;
-    const notReached = settled ? 0 : Math.max(0, this.#total - changed - failed);
+    const total = this.#actions.length;
+    const doneBefore = this.#actions.filter(({ fate, action }) => fate === 'done' && !has(action.key)).length;
+    const inSync = settled ? total - changed : doneBefore;
+    const notReached = settled ? 0 : Math.max(0, total - inSync - changed - failed);
     const rest = { knownAfterApply: 0, differences: 0, orphans: 0 };
-    return { status, counts: { ...rest, total: this.#total, inSync, changed, failed, notReached } };
+    return { status, counts: { ...rest, total, inSync, changed, failed, notReached } };
   }
 }
 
@@ -118,6 +122,8 @@ function isLeft({ state, unseen }: JournaledRun): boolean {
 
 const alone = 'it went on alone; this is what it did since';
 const words: Readonly<Record<string, string>> = {
+  stopped: 'it stopped when its controller was gone',
+  reverted: 'it took back what it had done when its controller was gone',
   running: 'under way; following it',
   interrupted: 'it was cut short; doing the rest',
 };
