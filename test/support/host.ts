@@ -54,6 +54,8 @@ export interface StartedHost extends AsyncDisposable {
   waitUntilBack(): Promise<StartedHost>;
   /** Takes the power away and gives it back: every process dies at once, and the host boots. The address may be another. */
   powerCycle(): Promise<StartedHost>;
+  /** The same after an orderly shutdown. */
+  reboot(): Promise<StartedHost>;
   remove(): Promise<void>;
 }
 
@@ -94,6 +96,13 @@ async function describe(container: string, options: StartHostOptions, keyPair: K
   const remove = async () => {
     await tryCommand(['docker', 'rm', '--force', '--volumes', container]);
   };
+  const bootAfter = async (end: 'kill' | 'stop') => {
+    for (const verb of [end, 'start']) {
+      const { exitCode, stderr } = await tryCommand(['docker', verb, container]);
+      if (exitCode !== 0) throw new Error(`docker ${verb}: ${stderr}`);
+    }
+    return await describe(container, options, keyPair);
+  };
   try {
     const hostKeys = parsePublicKeys(await sh(provisioning(options, keyPair.publicKey)));
     const { address, starts } = await inspect(container);
@@ -125,13 +134,8 @@ async function describe(container: string, options: StartHostOptions, keyPair: K
           await setTimeout(100);
         }
       },
-      powerCycle: async () => {
-        for (const verb of ['kill', 'start']) {
-          const { exitCode, stderr } = await tryCommand(['docker', verb, container]);
-          if (exitCode !== 0) throw new Error(`docker ${verb}: ${stderr}`);
-        }
-        return await describe(container, options, keyPair);
-      },
+      powerCycle: () => bootAfter('kill'),
+      reboot: () => bootAfter('stop'),
       remove,
       [Symbol.asyncDispose]: remove,
     };
