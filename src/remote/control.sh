@@ -127,12 +127,20 @@ lab_keep() {
 
 # lab_start [ON_DISCONNECT] [GUARD] : starts the uploaded program in a session of its own.
 lab_start() {
-  if [ -z "$LAB_READY" ]; then
+  if [ -n "$LAB_READY" ] && printf '%s\n' "$LAB_N" "$LAB_STATE" "$LAB_RUN" "${1-finish}" "${2-0}" >"$LAB_DIR/settings"; then
+    lab_launch
+  else
+    lab_forget_stage
     printf '\n%s end %s\n' "$LAB_N" "${LAB_REFUSED-refused}"
-    return 0
   fi
-  printf '%s\n' "$LAB_N" "$LAB_STATE" "$LAB_RUN" "${1-finish}" "${2-0}" >"$LAB_DIR/settings"
-  lab_launch
+}
+
+# What fills the disk must not stay; nor the lock, as nothing of this stage will ever run.
+lab_forget_stage() {
+  [ "$(lab_run_of_lock)" = "$LAB_RUN" ] || return 0
+  rm -rf "$LAB_DIR"
+  if [ "${LAB_DIR##*-}" -gt 1 ]; then lab_note_state "$LAB_RUN" failed "$(lab_now)"; else rm -rf "$LAB_STATE/runs/$LAB_RUN"; fi
+  rm -f "$LAB_STATE/lock"
 }
 
 # The number of its process is known before anybody asks for it: the program signs as well, with the same.
@@ -270,10 +278,14 @@ lab_recover() {
   # The last stage knows of those before it.
   lab_last=
   for lab_stage_dir in "$LAB_STATE/runs/$1"/stage-*; do
-    [ ! -r "$lab_stage_dir/settings" ] || lab_last=${lab_stage_dir##*-}
+    if [ -r "$lab_stage_dir/settings" ] && [ "${lab_stage_dir##*-}" -gt "${lab_last:-0}" ]; then lab_last=${lab_stage_dir##*-}; fi
   done
   if [ -n "$lab_last" ]; then
     sh "$LAB_STATE/runs/$1/stage-$lab_last/program" recover "$LAB_STATE/runs/$1/stage-$lab_last" </dev/null
+    # So damaged that it cannot even say so.
+    if [ ! -e "$LAB_STATE/runs/$1/state" ] && ! lab_held "$LAB_STATE/runs/$1/owner" && ! (cd "$LAB_STATE/runs/$1/stage-$lab_last" && sha256sum -c sums >/dev/null 2>&1); then
+      lab_note_state "$1" damaged "$(lab_now)"
+    fi
   fi
   lab_line_of "$LAB_STATE/runs/$1/state" 2>/dev/null
   lab_e recover 0

@@ -22,3 +22,10 @@ export async function recoverRun(session: Session, run: string): Promise<string>
   );
   return (frames.get('recover') ?? '').trim();
 }
+
+/** @param state what became of the run, as `recoverRun` gives it */
+export function describeRecovery(run: string, state: string): string {
+  return state.startsWith('damaged')
+    ? `run ${run} was cut short and its journal is damaged: what it had half done stays; look at the host before you go on`
+    : `run ${run} was cut short: what it had half done was taken back`;
+}

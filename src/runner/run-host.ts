@@ -18,7 +18,7 @@ import { type Connect, HostLink } from './link.ts';
 import { Ownership } from './ownership.ts';
 import { type Declared, type DeclareOptions, declareHost, secretsIn } from './plan/declare.ts';
 import { type Planned, planHost } from './plan/plan-host.ts';
-import { recoverRun } from './recover.ts';
+import { describeRecovery, recoverRun } from './recover.ts';
 import { rememberSystem, sameSystem } from './system-cache.ts';
 
 export interface HostRun {
@@ -208,6 +208,7 @@ class HostWorker {
       this.#report.notice(`run ${lastRun} ${what}: "lab resume" tells how far it came`);
       return false;
     }
+    if (ended.startsWith('damaged')) this.#report.notice(describeRecovery(lastRun, ended));
     if (ended !== '') return false;
     if (dry) {
       this.#report.notice(`run ${lastRun} is under way, or was cut short: "lab resume" tells which`);
@@ -215,7 +216,7 @@ class HostWorker {
     }
     const state = await recoverRun(session, lastRun);
     if (state === '') return false;
-    this.#report.notice(`run ${lastRun} was cut short: what it had half done was taken back`);
+    this.#report.notice(describeRecovery(lastRun, state));
     return true;
   }
 

@@ -6,7 +6,7 @@ import { imageExists } from '../../src/sandbox/images.ts';
 import { type StartedHost, startHost } from '../support/host.ts';
 import { testImage } from '../support/images.ts';
 import { type Outcome, type RunOnOptions, runOn } from '../support/run-on.ts';
-import { type Checksums, constantProbes, everyResource, other, probes, type Version } from './every-resource.ts';
+import { type Checksums, constantProbes, everyResource, probes, type Version } from './every-resource.ts';
 
 /** Name of a probe → what it prints. */
 export type State = ReadonlyMap<string, string>;
@@ -17,7 +17,7 @@ const scripts = ['../support/apt-repository.sh', 'prepare-host.sh'].map((name) =
   readFileSync(fileURLToPath(new URL(name, import.meta.url)), 'utf8'),
 );
 /** A guarded stage that nobody confirms is taken back after this long, in seconds. */
-export const guardSeconds = 4;
+export const guardSeconds = 10;
 
 /** A host that has been to both versions and back, so that what each resource looks like in either is known. */
 export class KillTarget implements AsyncDisposable {
@@ -129,7 +129,7 @@ export class KillTarget implements AsyncDisposable {
   async quiet(): Promise<void> {
     await this.host.sh(`tries=0
       while pgrep -f '/var/lib/lab/[r]uns' >/dev/null || pgrep -f 'sshd: [r]oot' >/dev/null; do
-        tries=$((tries + 1)); [ $tries -lt 1200 ] || { ps -eo pid,args; exit 1; }; sleep 0.05
+        tries=$((tries + 1)); [ $tries -lt 2400 ] || { ps -eo pid,args; exit 1; }; sleep 0.05
       done`);
   }
 

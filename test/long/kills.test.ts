@@ -6,7 +6,7 @@ import { randomFrom, seedOfTests } from './random.ts';
 import { strike } from './strike.ts';
 
 /** Hosts that are struck side by side. */
-const lanes = 3;
+const lanes = 2;
 /** Strikes in the middle of actions, towards either version. */
 const randomStrikes = 60;
 

@@ -49,10 +49,11 @@ export function atRandom(
   const strikes: Strikes = { a: [], b: [] };
   for (const version of ['a', 'b'] as const) {
     const actions = actionsOf(journals[version]);
+    const guarded = new Set(journals[version].filter((line) => / guard /.test(line)).map((line) => Number(line[0])));
     for (let number = 0; number < count; number++) {
       const kind = number % 4;
       if (kind === 0) strikes[version].push({ victim: random.pick(victims), when: random.integer(runMs) });
-      else if (kind === 3) strikes[version].push(insideAnUndoing(actions, random));
+      else if (kind === 3) strikes[version].push(insideAnUndoing(actions, guarded, random));
       else strikes[version].push(insideAnAction(random.pick(actions), random, kind === 2));
     }
   }
@@ -61,27 +62,29 @@ export function atRandom(
 
 /** The host goes down in the middle of an action, and perhaps again while the next boot takes that back. */
 function insideAnAction({ stage, number }: Action, random: Random, again: boolean): Strike {
-  const afterwards = again && stage !== guardedStage ? [`recover ${stage} begin ${number} +${random.integer(4)}`] : [];
+  const afterwards = again ? [`recover ${stage} begin ${number} +${random.integer(4)}`] : [];
   return { victim: 'host', when: `apply ${stage} after begin ${number} +${random.integer(8)}`, afterwards };
 }
 
-/** The controller dies, the host takes everything back by itself, and goes down while it does. */
-function insideAnUndoing(actions: readonly Action[], random: Random): Strike {
-  const index = random.integer(actions.length);
-  const { stage, number } = actions[index] as Action;
-  const undone = actions[random.integer(index + 1)] as Action;
+/**
+ * The controller dies, the host takes everything back by itself, and goes down while it does. A guarded stage has a guardian
+ * of its own, who would be quicker.
+ */
+function insideAnUndoing(actions: readonly Action[], guarded: ReadonlySet<number>, random: Random): Strike {
+  const { stage, number } = random.pick(actions.filter((action) => !guarded.has(action.stage)));
+  const before = actions.filter(
+    (action) => action.stage < stage || (action.stage === stage && action.number <= number),
+  );
+  const undone = random.pick(before);
   const verb = undone.stage === stage ? 'apply' : 'revert';
   return {
     victim: 'controller',
     when: `apply ${stage} begin ${number}`,
     onDisconnect: 'revert',
     afterwards: [`${verb} ${undone.stage} reverted ${undone.number}`],
-    takesAllBack: true,
+    becomes: 'reverted',
   };
 }
-
-/** The one with the keys; what it begins is taken back as a whole. */
-const guardedStage = 3;
 
 function actionsOf(journal: readonly string[]): Action[] {
   return journal.flatMap((line) => {

@@ -4,6 +4,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import type { Playbook } from '../../src/playbook/contract.ts';
 import type { HostFinished } from '../../src/runner/events.ts';
+import type { RunState } from '../../src/runner/journal/read.ts';
 import type { ControllerTask } from './controller.ts';
 import { other, type Version } from './every-resource.ts';
 import { guardSeconds, type KillTarget } from './kill-target.ts';
@@ -19,8 +20,8 @@ export interface Strike {
   /** Points at which the host dies after that, while it takes back what was half done. */
   readonly afterwards?: readonly string[];
   readonly onDisconnect?: Playbook['onDisconnect'];
-  /** Nothing of the run may be left afterwards. */
-  readonly takesAllBack?: boolean;
+  /** What the journal shall say of the run afterwards; `reverted` leaves nothing of it. */
+  readonly becomes?: RunState;
 }
 
 export interface StrikeReport {
@@ -43,7 +44,7 @@ export async function strike(target: KillTarget, blow: Strike): Promise<StrikeRe
   const kills = await hit(target, blow, wanted, complaints);
   await target.quiet();
   complaints.push(...(await target.inBetween()));
-  if (blow.takesAllBack) complaints.push(...(await target.notAs(target.version)));
+  if (blow.becomes !== undefined) complaints.push(...(await becameOf(target, blow.becomes)));
   // Whatever was left is done by the next run, and a further one has nothing to do.
   const next = await target.run(wanted);
   complaints.push(...complaintsAbout('the next run', next.finished));
@@ -54,6 +55,14 @@ export async function strike(target: KillTarget, blow: Strike): Promise<StrikeRe
   complaints.push(...(await target.leftovers()));
   target.version = wanted;
   return { kills, complaints };
+}
+
+async function becameOf(target: KillTarget, wanted: RunState): Promise<string[]> {
+  const state = await target.host.sh('read -r run </var/lib/lab/last-run; cat /var/lib/lab/runs/$run/state');
+  return [
+    ...(state.startsWith(wanted) ? [] : [`the run is ${state.trim()} and not ${wanted}`]),
+    ...(wanted === 'reverted' ? await target.notAs(target.version) : []),
+  ];
 }
 
 /** The blows themselves. @returns how many */
@@ -70,7 +79,7 @@ async function hit(target: KillTarget, blow: Strike, wanted: Version, complaints
   await kill(target, victim, run, next !== undefined);
   let kills = 1;
   for (const [index, point] of afterwards.entries()) {
-    if (next === undefined || !(await target.isHeld(next, 20))) complaints.push(`the host never came to: ${point}`);
+    if (next === undefined || !(await target.isHeld(next, 60))) complaints.push(`the host never came to: ${point}`);
     const following = afterwards[index + 1];
     next = following === undefined ? undefined : await target.holdAt(following);
     await (next === undefined ? target.powerCycle() : target.powerCycleOnly());

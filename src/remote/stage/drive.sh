@@ -32,7 +32,7 @@ lab_action() {
   LAB_ACTION_DIR=$LAB_DIR/action.$1
   export LAB_ACTION_DIR
   # The journal says what is about to happen, and holds what is needed to undo it, before it happens.
-  if ! mkdir -p "$LAB_ACTION_DIR" || ! "save_$1" || ! lab_journal "begin $1" || ! lab_sync "$LAB_DIR/journal" "$LAB_DIR"; then
+  if [ ! -e "$LAB_DIR/reserve" ] || ! mkdir -p "$LAB_ACTION_DIR" || ! "save_$1" || ! lab_journal "begin $1" || ! lab_sync "$LAB_DIR/journal" "$LAB_DIR"; then
     echo "the journal cannot be written: nothing was changed"
     # What fills the disk must not stay.
     rm -rf "$LAB_DIR/saved.$1".*
@@ -85,7 +85,8 @@ lab_apply_all() {
 
 # Nothing was changed; the run can be tried again.
 lab_refuse_all() {
-  rm -f "$LAB_DIR/reserve"
+  # Room for what is to be said.
+  rm -rf "$LAB_DIR/reserve" "$LAB_DIR/blobs"
   echo "no journal can be kept in $LAB_STATE: nothing was changed"
   lab_mark a 1
   lab_mark z 1 97
@@ -178,8 +179,14 @@ lab_revert() {
   LAB_ACTION_DIR=$LAB_DIR/action.$1
   export LAB_ACTION_DIR
   lab_remove_unfinished
-  ("revert_$1") </dev/null
-  lab_result=$?
+  lab_result=1
+  if lab_kept_intact "$1"; then
+    ("revert_$1") </dev/null
+    lab_result=$?
+  else
+    # shellcheck disable=SC2034 # lab_recover reads it
+    lab_damaged=yes
+  fi
   if [ "$lab_result" -eq 0 ]; then
     lab_journal "reverted $1"
     "forget_$1"
@@ -221,9 +228,10 @@ lab_recover() {
   exec >>"$LAB_DIR/log" 2>&1
   if [ -e "$LAB_RUN_DIR/state" ] || lab_held "$LAB_RUN_DIR/owner"; then return 0; fi
   lab_state=interrupted
+  lab_damaged=
   lab_booted_since || lab_kill_session "$LAB_RUN_DIR/pid"
-  if ! lab_load_journal; then
-    lab_state=damaged
+  if ! lab_is_intact || ! lab_load_journal; then
+    lab_damaged=yes
   elif lab_guarded && [ "$(lab_decision)" != confirmed ]; then
     lab_decide rebooted
     lab_mark unconfirmed
@@ -235,7 +243,8 @@ lab_recover() {
   else
     lab_recover_half
   fi
-  if lab_booted_since && [ "$lab_state" != damaged ]; then lab_restart_due; fi
+  if lab_booted_since && [ -z "$lab_damaged" ]; then lab_restart_due; fi
+  [ -z "$lab_damaged" ] || lab_state=damaged
   rm -f "$LAB_RUN_DIR/guardian"
   # The hook goes first: with the lock given back, another run may hang up its own.
   lab_unhook

@@ -115,6 +115,25 @@ lab_sum_of_tree() {
   fi
 }
 
+# Nothing that was uploaded for the way back has changed since.
+lab_is_intact() {
+  (cd "$LAB_DIR" && sha256sum -c sums >/dev/null 2>&1) && return 0
+  echo "damaged in $LAB_DIR: $(cd "$LAB_DIR" && sha256sum -c sums 2>/dev/null | grep -v ': OK$')"
+  return 1
+}
+
+# lab_kept_intact N : what action N kept is what it kept.
+lab_kept_intact() {
+  while IFS=' ' read -r lab_word lab_number lab_k lab_sum _; do
+    [ "$lab_word $lab_number" = "saved $1" ] || continue
+    case $lab_sum in absent | reference) continue ;; esac
+    if [ "$(lab_sum_of_tree "$LAB_DIR/saved.$1.$lab_k")" != "$lab_sum" ]; then
+      echo "damaged: $LAB_DIR/saved.$1.$lab_k"
+      return 1
+    fi
+  done 2>/dev/null <"$LAB_DIR/journal"
+}
+
 # lab_same SAVED PATH : still the regular file that was saved, so nothing is to be put back: it may be immutable, or on a
 # read-only file system, and that is why the action failed.
 lab_same() {

@@ -23,9 +23,14 @@ LAB_DIR=$2
 } <"$LAB_DIR/settings"
 LAB_RUN_DIR=$LAB_STATE/runs/$LAB_RUN
 
-# LAB_N comes from the controller's shell.
+# On a full disk the reserve is given up for it. An exclamation mark ends what was written before the disk was full: whoever
+# reads the log passes over it. (LAB_N comes from the controller's shell.)
 # shellcheck disable=SC2153
-lab_mark() { printf '\n%s %s\n' "$LAB_N" "$*"; }
+lab_mark() {
+  printf '\n%s %s\n' "$LAB_N" "$*" && return
+  rm -f "$LAB_DIR/reserve"
+  printf ' !\n\n%s %s\n' "$LAB_N" "$*"
+}
 
 lab_sync() { sync "$@" 2>/dev/null || sync; }
 

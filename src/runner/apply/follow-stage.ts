@@ -105,6 +105,8 @@ export class Follower {
       if (number === this.#name && ++this.#gone > 1) this.#finishWith('gone');
       return this.ended;
     }
+    // The disk of the host was full in the middle of it; it comes again.
+    if (token.fields.at(-1) === '!') return this.ended;
     this.#marks++;
     this.#bytes = 0;
     if (this.#marks > this.#skip.marks) this.#mark(kind, number, status);
