@@ -41,11 +41,10 @@ const complete = 'first first\nlast last\nslow whole\nwas-here before\n';
 const go = () => host.sh('touch /run/go');
 
 /** Dies without a word while the host is in the middle of the slow step. */
-async function startAndKill(): Promise<void> {
+async function startAndKill(afterMs = 0): Promise<void> {
   const lab = project.start(run);
   await lab.says('output | begun');
-  // By then it has told the host how far it saw.
-  await setTimeout(3500);
+  await setTimeout(afterMs);
   lab.process.kill('SIGKILL');
   await lab.ended;
 }
@@ -78,7 +77,8 @@ async function expectNothingLeft(): Promise<void> {
 
 describe('a controller that was killed', () => {
   it('leaves the host to its plan; lab resume follows it to the end and shows what nobody saw', async () => {
-    await startAndKill();
+    // By then it has told the host how far it saw.
+    await startAndKill(3500);
     const refused = await project.lab(run);
     expect(refused).toMatchObject({ exitCode: 1, stdout: expect.stringContaining('HOST_LOCKED') });
     expect(refused.stdout).toMatch(/found \| run \S+ of \S+@\S+, since /);

@@ -11,6 +11,7 @@ beforeAll(async () => {
   host = await startHost();
   const slow = playbook(`
         lab.command({ argv: ['sh', '-c', 'echo begun; until [ -e /run/go ]; do sleep 0.1; done; : >/srv/slow'], creates: '/srv/slow', revert: ['rm', '-f', '/srv/slow'] }),
+        lab.file({ path: '/srv/next-stage', content: 'next\\n', risk: 'connectivity' }),
   `);
   project = labProject({ ...inventoryFiles({ alpha: host }), 'playbooks/slow.ts': slow });
 });
@@ -92,7 +93,12 @@ describe('lab unlock', () => {
     expect((await unlock('--yes')).exitCode).toBe(0);
     expect(await lock()).toBe('');
     lab.process.kill('SIGCONT');
-    await lab.ended;
+    const { exitCode, stdout } = await lab.ended;
+    expect({ exitCode, stdout }).toMatchObject({
+      exitCode: 1,
+      stdout: expect.stringContaining('took the lock of this run away'),
+    });
+    expect(await host.sh('cd /srv; echo *')).toBe('slow was-here\n');
     expect(await lock()).toBe('');
   });
 });
