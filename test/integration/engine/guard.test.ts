@@ -119,4 +119,16 @@ describe.concurrent('a step that fails takes the whole of the guarded stage with
     await expectAtRest(host);
     expect(await stateOf(host)).toBe(before);
   });
+
+  it('the removal of the user who is logged in, which the host refuses', async () => {
+    await using host = await startHost(admin);
+    const before = await stateOf(host);
+    const resources = () => user({ name: 'ada', state: 'absent', removeHome: true });
+    const outcome = await runOn(host, resources, { guardSeconds });
+    await logInAnew(host);
+    expect(outcome.finished.failure).toMatchObject({ code: 'STEP_FAILED', output: expect.stringContaining('used by') });
+    expect(outcome.result.exitCode).toBe(1);
+    await expectAtRest(host);
+    expect(await stateOf(host)).toBe(before);
+  });
 });
