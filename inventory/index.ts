@@ -13,6 +13,7 @@ export default defineInventory({
   networks: {
     public: { prefixes: '10.77.0.0/24', public: true },
     home: { prefixes: '10.77.1.0/24' },
+    vpn: { prefixes: ['10.80.0.0/24', 'fd80::/64'], tunnel: true },
   },
 
   groups: {
@@ -26,10 +27,10 @@ export default defineInventory({
   },
 
   hosts: {
-    vps: { groups: ['gateway'], addresses: { public: '10.77.0.10' } },
-    nas: { groups: ['storage'], addresses: { home: '10.77.1.10' } },
-    node1: { groups: ['cluster'], addresses: { home: '10.77.1.11' } },
-    node2: { groups: ['cluster'], addresses: { home: '10.77.1.12' } },
+    vps: { groups: ['gateway'], addresses: { public: '10.77.0.10', vpn: ['10.80.0.1', 'fd80::1'] } },
+    nas: { groups: ['storage'], addresses: { home: '10.77.1.10', vpn: ['10.80.0.10', 'fd80::10'] } },
+    node1: { groups: ['cluster'], addresses: { home: '10.77.1.11', vpn: ['10.80.0.11', 'fd80::11'] } },
+    node2: { groups: ['cluster'], addresses: { home: '10.77.1.12', vpn: ['10.80.0.12', 'fd80::12'] } },
   },
 
   devices: {

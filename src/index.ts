@@ -9,7 +9,7 @@ export { defineInventory } from './model/define-inventory.ts';
 export type { InventoryInput } from './model/input.ts';
 export { loadInventory } from './model/load-inventory.ts';
 export type { Device, Endpoint, Flow, Group, Host, Inventory, Network, Service } from './model/types.ts';
-export type { Play, Playbook, Role, RoleContext, RoleUse } from './playbook/contract.ts';
+export type { ExportContext, Exports, Play, Playbook, Role, RoleContext, RoleUse } from './playbook/contract.ts';
 export { definePlaybook } from './playbook/define-playbook.ts';
 export { defineRole } from './playbook/define-role.ts';
 export type {

@@ -12,6 +12,8 @@ import { openedSecrets, useSecrets } from '../secrets/secret.ts';
 import { LabError } from '../shared/errors.ts';
 import { Secret } from '../shared/secret.ts';
 import { reachHosts } from './endpoints.ts';
+import { exportMemoryOf } from './export-memory.ts';
+import { lockOf, saveOrWarn } from './host-keys.ts';
 import { identityOptions } from './identity-options.ts';
 import { lastFailed, rememberFailed } from './last-failed.ts';
 import type { ConnectOptions, LoadOptions, SelectOptions, ShowOptions } from './run-options.ts';
@@ -48,6 +50,7 @@ export async function runPlaybook(name: string, options: PlaybookOptions): Promi
     accept: options.acceptNewHostKeys === true,
     suspend: () => renderer.suspend(),
   });
+  const lock = await lockOf(inventory, file);
   const stop = stopOnInterrupt(renderer);
   try {
     const result = await run({
@@ -57,12 +60,14 @@ export async function runPlaybook(name: string, options: PlaybookOptions): Promi
       playsOf,
       connect: (host, which) => reach(host, which, stop.signal),
       secrets: openedSecrets(),
+      exportMemory: exportMemoryOf(lock),
       onEvent: (event) => {
         renderer.handle(event);
         options.watch?.(event);
       },
       stop: stop.signal,
     });
+    if (options.mode === 'run' || options.mode === 'apply') await saveOrWarn(lock);
     const behind = result.hosts.filter(({ status }) => !['ok', 'changed', 'would-change'].includes(status));
     // Whoever looks first and runs then, both with @failed, means the same hosts.
     if (options.mode === 'run' || options.mode === 'apply') {

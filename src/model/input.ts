@@ -48,6 +48,8 @@ export interface NetworkInput {
   readonly prefixes: OneOrMore<string>;
   /** Its addresses can be reached from the internet. Default false. */
   readonly public?: boolean | undefined;
+  /** It has no wires: the role wireguard makes it between the hosts that have an address on it. Default false. */
+  readonly tunnel?: boolean | undefined;
 }
 
 export interface GroupInput<GroupName extends string = string> {

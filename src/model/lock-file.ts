@@ -74,6 +74,11 @@ export class LockFile {
     return this.#content.get(host)?.wireguard.get(interfaceName);
   }
 
+  /** Interface → public key of a host, as last seen; empty when it was never seen. */
+  wireguardKeys(host: string): ReadonlyMap<string, string> {
+    return this.#content.get(host)?.wireguard ?? new Map();
+  }
+
   setWireguardKey(host: string, interfaceName: string, publicKey: string): void {
     if (this.wireguardKey(host, interfaceName) === publicKey) return;
     const entry = this.#entry(host);

@@ -59,6 +59,7 @@ function build(input: InventoryInput, names: DeclaredNames, source: InventorySou
     name,
     prefixes: listOf(network.prefixes).map(canonicalPrefix),
     public: network.public ?? false,
+    tunnel: network.tunnel ?? false,
   }));
   return {
     source: source.at,

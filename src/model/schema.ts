@@ -60,6 +60,10 @@ const connection = connectionDefaults.extend({
 const network = z.strictObject({
   prefixes: oneOrMore(text).describe('CIDR prefixes, IPv4 or IPv6: 10.77.1.0/24'),
   public: z.boolean().describe('Its addresses can be reached from the internet. Default false.').optional(),
+  tunnel: z
+    .boolean()
+    .describe('It has no wires: the role wireguard makes it between the hosts with an address on it. Default false.')
+    .optional(),
 });
 
 const group = z.strictObject({

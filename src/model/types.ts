@@ -63,6 +63,8 @@ export interface Network {
   readonly prefixes: readonly string[];
   /** A network whose addresses can be reached from the internet. */
   readonly public: boolean;
+  /** A network without wires: the role wireguard makes it between the hosts that have an address on it. */
+  readonly tunnel: boolean;
 }
 
 /** Something that listens: who offers it, where, and under which names. */

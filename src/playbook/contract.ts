@@ -1,6 +1,6 @@
 import type { z } from 'zod';
 import type { Host, Inventory } from '../model/types.ts';
-import type { SystemFact } from '../remote/facts/contract.ts';
+import type { Facts, SystemFact } from '../remote/facts/contract.ts';
 import type { ResourceTree } from '../resources/contract.ts';
 import type { SourceLocation } from '../shared/errors.ts';
 
@@ -12,6 +12,26 @@ export interface RoleContext<Params> {
   readonly inventory: Inventory;
   /** Facts of the system; remembered from the last run and checked again in the same round trip. */
   system(): Promise<SystemFact>;
+  /**
+   * Resources that are made from what this role exports on other hosts: `make` gets what is known, by host. While one of
+   * these hosts may still tell it in this run, the resources are known after apply; what a host that is not reached told
+   * earlier is in the lock file; a host that never told anything is left out.
+   *
+   * @example
+   * context.withExports(peers, (keys) => file({ path: '/etc/peers', content: [...keys.values()].map(({ key }) => key).join('\n') }))
+   */
+  withExports(hosts: readonly string[], make: (known: ReadonlyMap<string, Exports>) => ResourceTree): ResourceTree;
+}
+
+/** What a role on a host tells the same role on other hosts: name → value, such as a public key. Never a secret. */
+export type Exports = Readonly<Record<string, string>>;
+
+/** What a role sees when it says what it exports. */
+export interface ExportContext<Params> {
+  readonly host: Host;
+  readonly params: Params;
+  /** The host as it is; all reads are answered with the others, in one round trip. */
+  readonly facts: Facts;
 }
 
 /**
@@ -27,6 +47,8 @@ export interface RoleDefinition<Name extends string, Schema extends AnySchema> {
   /** A zod object. Values come from its defaults, then the inventory (all, groups, host), then the play. */
   readonly params: Schema;
   resources(context: RoleContext<z.output<Schema>>): ResourceTree | Promise<ResourceTree>;
+  /** Read from the host with everything else; null while there is nothing to tell yet. */
+  exports?(context: ExportContext<z.output<Schema>>): Promise<Exports | null>;
 }
 
 /** A role; call it with parameters to use it in a play. */

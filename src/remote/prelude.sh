@@ -162,8 +162,8 @@ lab_read_system() {
   lab_e system 0
 }
 
-# What lab itself left on the host: the last run and what became of it, pending restarts, the lock, checksums of what it
-# owns for each playbook.
+# lab_read_state [NAME SHA256] : what lab itself left on the host: the last run and what became of it, pending restarts, the
+# lock, checksums of what it owns for each playbook; and the list NAME itself when its checksum is another.
 lab_read_state() {
   lab_b state
   if [ -r "$LAB_STATE/last-run" ]; then
@@ -182,4 +182,9 @@ lab_read_state() {
     (cd "$LAB_STATE/owned" && sha256sum -- * 2>/dev/null) | while IFS=' ' read -r lab_sum lab_name; do lab_fact owned "$lab_name $lab_sum"; done
   fi
   lab_e state 0
+  if [ -n "${1-}" ] && [ -r "$LAB_STATE/owned/$1" ] && [ "$(sha256sum <"$LAB_STATE/owned/$1")" != "$2  -" ]; then
+    lab_b owned
+    cat "$LAB_STATE/owned/$1"
+    lab_e owned 0
+  fi
 }

@@ -22,7 +22,7 @@ export function inventoryLines(inventory: Inventory): string[] {
       [...networks.values()].map((network) => [
         network.name,
         network.prefixes.join(' '),
-        network.public ? 'public' : 'private',
+        network.tunnel ? 'tunnel' : network.public ? 'public' : 'private',
       ]),
     ),
     tableLines(

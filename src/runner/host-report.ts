@@ -1,7 +1,7 @@
 import type { LabError } from '../shared/errors.ts';
 import { Redactor } from '../shared/secret.ts';
 import type { Action } from './apply/compile.ts';
-import type { StageListener } from './apply/follow-stage.ts';
+import type { StageEnd, StageListener } from './apply/follow-stage.ts';
 import { describeFailure } from './describe-failure.ts';
 import type { HostStatus, Orphan, PlannedResource, RunEvent } from './events.ts';
 
@@ -83,4 +83,11 @@ export class HostReport {
 
 function finishedEvent(host: string, counts: Extract<RunEvent, { event: 'host-finished' }>['counts']) {
   return { event: 'host-finished' as const, host, counts };
+}
+
+/** What the end of a host's last stage makes of the host. */
+export function statusOfEnd(end: StageEnd, changed: number): HostStatus {
+  if (end === 'complete') return changed > 0 ? 'changed' : 'ok';
+  if (end === 'stopped') return 'interrupted';
+  return end === 'guard-reverted' ? 'reverted' : 'failed';
 }

@@ -6,6 +6,8 @@ import type { Connection, ConnectionSettings } from '../transport/contract.ts';
 export interface Reached {
   readonly connection: Connection;
   readonly settings: ConnectionSettings;
+  /** It did not answer where it is declared to be, but where it was before. */
+  readonly fellBack?: boolean | undefined;
 }
 
 /**
@@ -20,11 +22,14 @@ export class HostLink implements AsyncDisposable {
   readonly #connect: Connect;
   #session: Session;
   #roundTrips = 0;
+  /** Where the host answered, when that is not where it is declared to be: `root@10.77.1.10:22`. */
+  readonly foundElsewhere: string | undefined;
 
-  private constructor(host: Host, connect: Connect, session: Session) {
+  private constructor(host: Host, connect: Connect, session: Session, foundElsewhere?: string) {
     this.host = host;
     this.#connect = connect;
     this.#session = session;
+    this.foundElsewhere = foundElsewhere;
   }
 
   /** Over a session that is already there. */
@@ -34,7 +39,8 @@ export class HostLink implements AsyncDisposable {
 
   /** @throws LabError UNREACHABLE, AUTH_FAILED, HOST_KEY_UNKNOWN, HOST_KEY_CHANGED, BECOME_REFUSED */
   static async open(host: Host, connect: Connect): Promise<HostLink> {
-    return new HostLink(host, connect, await openSession(connect, 'any'));
+    const { session, settings, fellBack } = await openSession(connect, 'any');
+    return new HostLink(host, connect, session, fellBack ? describeEndpoint(settings) : undefined);
   }
 
   get session(): Session {
@@ -46,8 +52,8 @@ export class HostLink implements AsyncDisposable {
   }
 
   /** A session on a connection of its own; the one in use stays. The caller closes it, or hands it to `replace`. */
-  fresh(which: 'declared' | 'any'): Promise<Session> {
-    return openSession(this.#connect, which);
+  async fresh(which: 'declared' | 'any'): Promise<Session> {
+    return (await openSession(this.#connect, which)).session;
   }
 
   async replace(session: Session): Promise<void> {
@@ -62,12 +68,17 @@ export class HostLink implements AsyncDisposable {
   }
 }
 
-async function openSession(connect: Connect, which: 'declared' | 'any'): Promise<Session> {
-  const { connection, settings } = await connect(which);
+async function openSession(connect: Connect, which: 'declared' | 'any') {
+  const { connection, settings, fellBack = false } = await connect(which);
   try {
-    return await Session.open(connection, settings);
+    return { session: await Session.open(connection, settings), settings, fellBack };
   } catch (error) {
     await connection[Symbol.asyncDispose]();
     throw error;
   }
+}
+
+/** `root@10.77.1.10:22`, as far as it is said. */
+export function describeEndpoint({ user, address, port }: ConnectionSettings): string {
+  return `${user === undefined ? '' : `${user}@`}${address}${port === undefined ? '' : `:${port}`}`;
 }

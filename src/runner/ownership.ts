@@ -1,4 +1,5 @@
-import type { StateFact } from '../remote/facts/loader.ts';
+import type { FactLoader, StateFact } from '../remote/facts/loader.ts';
+import { awaitedExportsOf } from '../resources/awaited-exports.ts';
 import { LabError } from '../shared/errors.ts';
 import type { Applier } from './apply/apply-stage.ts';
 import { compileStage, originFile } from './apply/compile.ts';
@@ -10,6 +11,20 @@ import { JournalReader } from './journal/read.ts';
 import { type Undoable, undoPlans } from './journal/undo.ts';
 import type { HostLink } from './link.ts';
 import type { Declared } from './plan/declare.ts';
+
+/** The restarts that followed what is undone: what was restarted then has to know of it again. */
+function restartsAfter(undone: readonly Undoable[], all: readonly Undoable[]): readonly Undoable[] {
+  const titles = new Set(undone.map(({ action }) => action.title));
+  const followed = all.filter(
+    (one) =>
+      !undone.includes(one) &&
+      one.action.settle.length > 0 &&
+      one.action.changes.some(({ trigger }) => trigger !== undefined && titles.has(trigger)),
+  );
+  const last = new Map(followed.map((one) => [one.action.key, one]));
+  // Only the restart of it: what else that action changed stays.
+  return [...last.values()].map(({ at, action }) => ({ at, action: { ...action, undo: [] } }));
+}
 
 /**
  * What a playbook manages on a host, by the host's own list: so that what is no longer declared is known. When the list is
@@ -29,22 +44,29 @@ export class Ownership {
     this.#declared = declared;
   }
 
+  /** Has the list read together with everything else, when it is not that of what is declared. */
+  static expect(loader: FactLoader, playbook: string, declared: readonly Declared[]): void {
+    loader.expectOwned(ownedFile(playbook), sha256(ownedText(playbook, declared)));
+  }
+
   /** @param declared all that the playbook declares for the host, also what tags leave out */
   static async read(
     link: HostLink,
-    { owned }: StateFact,
+    state: StateFact,
     playbook: string,
     declared: readonly Declared[],
   ): Promise<Ownership> {
-    const known = owned.get(ownedFile(playbook));
+    const known = state.owned.get(ownedFile(playbook));
     if (known === undefined) return new Ownership(link, playbook, [], declared);
     if (known === sha256(ownedText(playbook, declared))) return new Ownership(link, playbook, declared, declared);
-    const text = await new JournalReader(link.session).owned(ownedFile(playbook));
+    const text = state.ownedText ?? (await new JournalReader(link.session).owned(ownedFile(playbook)));
     return new Ownership(link, playbook, parseOwned(text), declared);
   }
 
+  /** Nothing while what is declared is not known in full: what other hosts still have to tell may declare it. */
   get orphans(): readonly Owned[] {
-    return orphansOf(this.#listed, this.#declared);
+    const unknown = this.#declared.some(({ resource }) => awaitedExportsOf(resource).length > 0);
+    return unknown ? [] : orphansOf(this.#listed, this.#declared);
   }
 
   /** The same as events tell it. */
@@ -62,15 +84,14 @@ export class Ownership {
     const reader = new JournalReader(this.#link.session);
     const origins = await reader.origins(orphans.map(({ key }) => originFile(key)));
     const references = [...origins.values()].flat();
-    const runs = new Map<string, Set<number>>();
-    for (const { run: of, stage } of references) runs.set(of, (runs.get(of) ?? new Set()).add(stage));
-    const all = await reader.actions([...runs].map(([of, stages]) => ({ run: of, stages: [...stages].sort() })));
+    const runs = new Set(references.map(({ run: of }) => of));
+    const all = await reader.actions((await reader.runs()).filter(({ run: of }) => runs.has(of)));
     const wanted = new Set(references.map(({ run: of, stage, number }) => `${of}/${stage}/${number}`));
     const undone = all.filter(
       ({ at, fate }) => fate === 'done' && wanted.has(`${at.run}/${at.stage}/${at.number}`),
     ) satisfies readonly Undoable[];
     await reader.verify(undone);
-    let plans = undoPlans(undone);
+    let plans = undoPlans([...undone, ...restartsAfter(undone, all)]);
     while (plans.length > 0) {
       const segment = nextSegment(plans, (plan) => plan);
       const end = await applier.apply(compileStage(run, applier.nextStage, segment), report.listener());
@@ -95,7 +116,8 @@ export class Ownership {
     const selected = outcome.complete
       ? outcome.selected
       : outcome.selected.filter(({ key }) => outcome.changed.has(key));
-    const byKey = new Map([...listed, ...selected].map(({ role, key }) => [key, { role, key }]));
+    const settled = selected.filter(({ resource }) => awaitedExportsOf(resource).length === 0);
+    const byKey = new Map([...listed, ...settled].map(({ role, key }) => [key, { role, key }]));
     const text = ownedText(this.#playbook, byKey.values());
     if (byKey.size === 0 ? this.#listed.length === 0 : text === ownedText(this.#playbook, this.#listed)) return;
     await applier.lock(outcome.report);

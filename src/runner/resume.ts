@@ -6,6 +6,7 @@ import { controlScript } from './apply/control-script.ts';
 import type { StageEnd } from './apply/follow-stage.ts';
 import type { HostCounts, HostStatus, PlannedResource } from './events.ts';
 import { type HostOperation, type OperationOptions, operateOnHosts } from './host-operation.ts';
+import { statusOfEnd } from './host-report.ts';
 import { type JournaledActionState, type JournaledRun, JournalReader } from './journal/read.ts';
 import { recoverRun } from './recover.ts';
 
@@ -75,7 +76,7 @@ class HostResume {
     );
     report.planned(1, actions.map(described));
     const end = await this.#takeOver(run, stageNumber, actions);
-    return { ...this.#outcome(statusOf(end, report.changed.size)), run };
+    return { ...this.#outcome(statusOfEnd(end, report.changed.size)), run };
   }
 
   async #lastRun(): Promise<JournaledRun | undefined> {
@@ -127,12 +128,6 @@ const words: Readonly<Record<string, string>> = {
   running: 'under way; following it',
   interrupted: 'it was cut short; doing the rest',
 };
-
-function statusOf(end: StageEnd, changed: number): HostStatus {
-  if (end === 'complete') return changed > 0 ? 'changed' : 'ok';
-  if (end === 'stopped') return 'interrupted';
-  return end === 'guard-reverted' ? 'reverted' : 'failed';
-}
 
 function described({ action: { key, title, role, changes } }: JournaledActionState): PlannedResource {
   return { resource: key, title, role, at: null, outcome: 'change', changes };

@@ -9,7 +9,7 @@ import type { StageEnd } from './apply/follow-stage.ts';
 import { nextSegment } from './apply/segment.ts';
 import type { HostCounts, HostStatus, PlannedResource } from './events.ts';
 import { type HostOperation, type OperationOptions, operateOnHosts } from './host-operation.ts';
-import type { HostReport } from './host-report.ts';
+import { type HostReport, statusOfEnd } from './host-report.ts';
 import { type JournaledActionState, type JournaledRun, JournalReader } from './journal/read.ts';
 import { conflictsOf, type RollbackSelection, selectActions, standing } from './journal/select.ts';
 import { undoPlans } from './journal/undo.ts';
@@ -39,7 +39,7 @@ export async function rollback(
   const known = new Set<string>();
   const result = await operateOnHosts(
     options,
-    options.check ? 'check' : 'rollback',
+    options.check ? 'rollback-check' : 'rollback',
     nameOf(options.selection),
     async (operation) => {
       const host = new HostRollback(operation, options);
@@ -120,7 +120,7 @@ class HostRollback {
     try {
       const end = await this.#apply(applier);
       await applier.release(end);
-      return this.#outcome(end === 'complete' ? 'changed' : end === 'stopped' ? 'interrupted' : 'failed');
+      return this.#outcome(statusOfEnd(end, this.#report.changed.size));
     } finally {
       this.#stop.removeEventListener('abort', forward);
     }

@@ -1,5 +1,5 @@
 import type { Host } from '../model/types.ts';
-import type { Play, Playbook } from '../playbook/contract.ts';
+import type { Exports, Play, Playbook } from '../playbook/contract.ts';
 import type { SystemFact } from '../remote/facts/contract.ts';
 import { FactLoader, type StateFact } from '../remote/facts/loader.ts';
 import type { Session } from '../remote/session.ts';
@@ -13,10 +13,11 @@ import type { StageEnd } from './apply/follow-stage.ts';
 import { nextSegment } from './apply/segment.ts';
 import { describeChange, describePlan } from './describe-plan.ts';
 import type { HostCounts, HostStatus, Orphan, RunMode } from './events.ts';
-import { type Emit, HostReport } from './host-report.ts';
+import type { ExportView } from './exports.ts';
+import { type Emit, HostReport, statusOfEnd } from './host-report.ts';
 import { type Connect, HostLink } from './link.ts';
 import { Ownership } from './ownership.ts';
-import { type Declared, type DeclareOptions, declareHost, secretsIn } from './plan/declare.ts';
+import { type Declared, type DeclareOptions, declareHost, paramsOf, secretsIn } from './plan/declare.ts';
 import { type Planned, planHost } from './plan/plan-host.ts';
 import { describeRecovery, recoverRun } from './recover.ts';
 import { rememberSystem, sameSystem } from './system-cache.ts';
@@ -33,6 +34,14 @@ export interface HostRun {
   readonly remembered: SystemFact | undefined;
   /** Declared with the remembered facts, before any connection; undefined when a role needed facts that were not known. */
   readonly declared: readonly Declared[] | undefined;
+  /** What roles of this host take from other hosts. */
+  readonly exports: ExportView;
+  /** Tells the other hosts what a role of this one exports. */
+  readonly publish: (role: string, told: Exports) => void;
+  /** This host has no more to tell. */
+  readonly toldAll: () => void;
+  /** Waits, without a place among those at work, until `done` gives true. */
+  readonly waitFor: (done: () => boolean) => Promise<void>;
   readonly connect: Connect;
   readonly emit: Emit;
   /** Aborted by the first Ctrl-C: end after the action that is under way. */
@@ -92,6 +101,7 @@ class HostWorker {
   /** Stages applied before a reboot. */
   #applied = 0;
   #lastPlan: readonly Planned[] = [];
+  #declared: readonly Declared[] = [];
   #orphans: readonly Orphan[] = [];
 
   constructor(task: HostRun, report: HostReport) {
@@ -105,7 +115,11 @@ class HostWorker {
       if (rebootedFrom !== undefined) await this.#waitForReboot(rebootedFrom);
       await using link = await HostLink.open(this.#task.host, this.#task.connect);
       try {
-        if (rebootedFrom === undefined) this.#task.emit({ event: 'host-connected', host: this.#task.host.name });
+        if (rebootedFrom === undefined) {
+          this.#task.emit({ event: 'host-connected', host: this.#task.host.name });
+          if (link.foundElsewhere !== undefined)
+            this.#report.notice(`it answers at ${link.foundElsewhere}, not where the inventory declares it`);
+        }
         const end = await this.#converge(link);
         if (typeof end === 'string') return end;
         rebootedFrom = end.rebootedFrom;
@@ -124,18 +138,20 @@ class HostWorker {
     const { mode, stop, playbook } = this.#task;
     const dry = mode === 'check' || mode === 'plan';
     let loader = new FactLoader(link.session);
-    let declared = await this.#declare(loader);
+    this.#declared = await this.#declare(loader);
     if (await this.#settleEarlierRun(link.session, await loader.state(), dry)) {
       loader = new FactLoader(link.session);
-      declared = await this.#declare(loader);
+      this.#declared = await this.#declare(loader);
     }
     const state = await loader.state();
-    const ownership = await Ownership.read(link, state, playbook.name, await this.#allDeclared(declared, loader));
+    const ownership = await Ownership.read(link, state, playbook.name, await this.#allDeclared(this.#declared, loader));
     this.#orphans = ownership.orphansTold;
-    const plan = await this.#plan(declared, loader, this.#orphans);
-    if (this.#stage === 1) this.firstPlan = plan;
+    const isFirst = this.#stage === 0;
+    let plan = await this.#plan(this.#declared, loader, this.#orphans);
+    if (isFirst) this.firstPlan = plan;
+    if (dry && (await this.#othersChanged())) plan = await this.#planAgain(link);
     if (this.#report.failure !== undefined) return 'failed';
-    if (this.#stage === 1) await this.#task.review?.(this.firstPlan, await loader.read());
+    if (isFirst) await this.#task.review?.(this.firstPlan, await loader.read());
     if (dry) return this.#wouldChange() ? 'would-change' : 'ok';
 
     if (applicable(plan).length > 0) requireRoot(await loader.system());
@@ -143,12 +159,12 @@ class HostWorker {
     const forward = () => void applier.stop();
     stop.addEventListener('abort', forward, { once: true });
     try {
-      const end = await this.#applyAll(link, applier, declared);
+      const end = await this.#applyAll(link, applier);
       if (typeof end !== 'string') return end;
       if (end === 'complete' && this.#task.prune) await ownership.prune(applier, this.#report, this.#task.run);
       await ownership.write(applier, {
         complete: end === 'complete',
-        selected: declared,
+        selected: this.#declared,
         changed: this.#report.changed,
         report: this.#report,
       });
@@ -159,15 +175,16 @@ class HostWorker {
   }
 
   /** Stage after stage, each planned from what the one before left. */
-  async #applyAll(
-    link: HostLink,
-    applier: Applier,
-    declared: readonly Declared[],
-  ): Promise<StageEnd | { readonly rebootedFrom: string }> {
+  async #applyAll(link: HostLink, applier: Applier): Promise<StageEnd | { readonly rebootedFrom: string }> {
     const { run, stop } = this.#task;
     for (;;) {
       const due = nextSegment(applicable(this.#lastPlan), marksOf);
-      if (due.length === 0) return 'complete';
+      if (due.length === 0) {
+        if (!(await applier.keepLock(this.#othersChanged()))) return 'complete';
+        await this.#planAgain(link);
+        if (this.#report.failure !== undefined) return 'failed';
+        continue;
+      }
       if (stop.aborted) return 'stopped';
       if (this.#stage > maxStages) throw new LabError('NOT_CONVERGED', `still not settled after ${maxStages} stages`);
       const plans = due.map((planned) => actionPlanOf(planned, this.#report.redactor));
@@ -179,10 +196,44 @@ class HostWorker {
         await applier.release('complete');
         return { rebootedFrom: bootId };
       }
-      await this.#plan(declared, new FactLoader(link.session));
+      await this.#planAgain(link);
       this.#requireConverged();
       if (this.#report.failure !== undefined) return 'failed';
     }
+  }
+
+  /** What other hosts have told meanwhile may bring resources that could not be declared before. */
+  async #planAgain(link: HostLink): Promise<readonly Planned[]> {
+    const loader = new FactLoader(link.session);
+    const { playbook, host, plays, select, exports } = this.#task;
+    const outdated = exports.isOutdated();
+    if (outdated) {
+      exports.clear();
+      this.#declared = await declareHost(playbook, host, plays, () => loader.system(), select, exports);
+      for (const { resource } of this.#declared)
+        for (const secret of secretsIn(resource.props)) this.#report.redactor.add(secret);
+    }
+    const plan = await this.#plan(this.#declared, loader);
+    if (outdated) this.#correctFirstPlan(plan);
+    return plan;
+  }
+
+  /** What other hosts told changes the plan of what was not applied yet: that is no difference between plan and outcome. */
+  #correctFirstPlan(plan: readonly Planned[]): void {
+    const open = new Map(plan.filter(({ key }) => !this.#report.changed.has(key)).map((one) => [one.key, one]));
+    const known = new Set(this.firstPlan.map(({ key }) => key));
+    this.firstPlan = [
+      ...this.firstPlan.map((one) => (one.outcome === 'change' ? one : (open.get(one.key) ?? one))),
+      ...[...open.values()].filter(({ key }) => !known.has(key)),
+    ];
+  }
+
+  /** Waits until other hosts have told what this one takes from them. True when that is not what was declared with. */
+  async #othersChanged(): Promise<boolean> {
+    const { exports, toldAll, waitFor } = this.#task;
+    toldAll();
+    if (exports.isOpen()) await waitFor(() => !exports.isOpen());
+    return exports.isOutdated();
   }
 
   #applier(link: HostLink, { lastRun }: StateFact): Applier {
@@ -221,27 +272,47 @@ class HostWorker {
   }
 
   async #declare(loader: FactLoader): Promise<readonly Declared[]> {
-    const { playbook, host, plays, select, remembered } = this.#task;
+    const { playbook, host, plays, select, remembered, exports } = this.#task;
     let { declared } = this.#task;
-    if (declared === undefined) declared = await declareHost(playbook, host, plays, () => loader.system(), select);
+    if (declared === undefined)
+      declared = await declareHost(playbook, host, plays, () => loader.system(), select, exports);
     // The check of what was remembered travels with the other reads: it costs no round trip of its own.
     else if (remembered !== undefined) {
+      if (this.#declaresAll()) Ownership.expect(loader, playbook.name, declared);
       void loader.state();
+      this.#exporting(loader);
       for (const { resource } of declared) resource.resourceType.read(loader, resource.props).catch(() => {});
       const system = await loader.system();
       if (!sameSystem(system, remembered))
-        declared = await declareHost(playbook, host, plays, () => loader.system(), select);
+        declared = await declareHost(playbook, host, plays, () => loader.system(), select, exports);
     }
     for (const { resource } of declared)
       for (const secret of secretsIn(resource.props)) this.#report.redactor.add(secret);
     return declared;
   }
 
+  /** Asks what roles of this host export, so that it is read with everything else. */
+  #exporting(loader: FactLoader): readonly { readonly role: string; readonly told: Promise<Exports | null> }[] {
+    const { host, plays } = this.#task;
+    return plays
+      .flatMap((play) => play.roles)
+      .flatMap((use) => {
+        const told = use.role.exports?.({ host, params: paramsOf(use, host), facts: loader });
+        told?.catch(() => {}); // whoever awaits it sees it
+        return told === undefined ? [] : [{ role: use.role.name, told }];
+      });
+  }
+
+  /** Whether nothing is left out by tags. */
+  #declaresAll(): boolean {
+    const { startAt, tags, skipTags } = this.#task.select;
+    return !startAt && !tags?.length && !skipTags?.length;
+  }
+
   /** Also what tags leave out: it is not orphaned. */
   async #allDeclared(selected: readonly Declared[], loader: FactLoader): Promise<readonly Declared[]> {
-    const { playbook, host, plays, select } = this.#task;
-    const all = !select.startAt && !select.tags?.length && !select.skipTags?.length;
-    return all ? selected : declareHost(playbook, host, plays, () => loader.system());
+    const { playbook, host, plays, exports } = this.#task;
+    return this.#declaresAll() ? selected : declareHost(playbook, host, plays, () => loader.system(), {}, exports);
   }
 
   async #plan(
@@ -250,8 +321,13 @@ class HostWorker {
     orphans: readonly Orphan[] = [],
   ): Promise<readonly Planned[]> {
     const system = loader.system();
+    const exporting = this.#exporting(loader);
     const planned = await planHost(declared, loader, this.#report.changed);
     rememberSystem(this.#task.host, await system);
+    for (const { role, told } of exporting) {
+      const exports = await told;
+      if (exports !== null) this.#task.publish(role, exports);
+    }
     this.#lastPlan = planned;
     this.#stage++;
     this.#report.planned(
@@ -288,10 +364,8 @@ class HostWorker {
 
   async #end(applier: Applier, end: StageEnd): Promise<HostStatus> {
     await applier.release(end);
-    if (end === 'stopped') return 'interrupted';
-    if (end !== 'complete') return end === 'guard-reverted' ? 'reverted' : 'failed';
-    this.#noticeDifferences();
-    return this.#report.changed.size > 0 ? 'changed' : 'ok';
+    if (end === 'complete') this.#noticeDifferences();
+    return statusOfEnd(end, this.#report.changed.size);
   }
 
   #differences(): readonly Planned[] {

@@ -1,17 +1,18 @@
 import { randomBytes } from 'node:crypto';
-import pLimit from 'p-limit';
 import type { Host } from '../model/types.ts';
 import type { Play, Playbook } from '../playbook/contract.ts';
 import type { SystemFact } from '../remote/facts/contract.ts';
 import { type ExitCode, exitCodes } from '../shared/errors.ts';
 import type { Secret } from '../shared/secret.ts';
 import type { RunEvent, RunMode } from './events.ts';
+import { type ExportMemory, ExportStore, ExportView, noMemory } from './exports.ts';
 import type { Emit } from './host-report.ts';
 import type { Reached } from './link.ts';
 import { checkSelection } from './plan/check-selection.ts';
 import { type Declared, type DeclareOptions, declareHost, paramsOf } from './plan/declare.ts';
 import type { Planned } from './plan/plan-host.ts';
 import { type HostResult, runHost } from './run-host.ts';
+import { Slots } from './slots.ts';
 import { rememberedSystem } from './system-cache.ts';
 
 export interface RunOptions extends DeclareOptions {
@@ -35,6 +36,8 @@ export interface RunOptions extends DeclareOptions {
   readonly prune?: boolean | undefined;
   /** Opened secrets beyond those in resources, never to be shown. */
   readonly secrets?: readonly Secret[] | undefined;
+  /** Where exports outlast the run; default nowhere. */
+  readonly exportMemory?: ExportMemory | undefined;
   readonly onEvent: (event: RunEvent) => void;
   readonly stop: AbortSignal;
   /** Sees every host's first plan, and the facts it stands on, before that host is changed. */
@@ -59,7 +62,11 @@ export async function run(options: RunOptions): Promise<RunResult> {
   const began = performance.now();
   const id = newRunId();
   const emit: Emit = (event) => options.onEvent({ ...event, ms: Math.round(performance.now() - began) } as RunEvent);
-  const prepared = await prepareAll(options);
+  const exports = new ExportStore(
+    options.exportMemory ?? noMemory,
+    options.hosts.map((host) => host.name),
+  );
+  const prepared = await prepareAll(options, exports);
   emit({
     event: 'run-started',
     version: 1,
@@ -72,8 +79,9 @@ export async function run(options: RunOptions): Promise<RunResult> {
   });
   const results: HostResult[] = [];
   for (const batch of batchesOf(prepared, options)) {
-    const limit = pLimit(options.forks ?? 20);
-    results.push(...(await Promise.all(batch.map((task) => limit(() => runOrSkip(task, results, options, id, emit))))));
+    const slots = new Slots(options.forks ?? 20);
+    const work = { id, emit, exports, slots };
+    results.push(...(await Promise.all(batch.map((task) => slots.run(() => runOrSkip(task, results, options, work))))));
   }
   const exitCode = exitCodeOf(results);
   emit({
@@ -96,16 +104,17 @@ interface Prepared {
   readonly plays: readonly Play[];
   readonly remembered: SystemFact | undefined;
   readonly declared: readonly Declared[] | undefined;
+  readonly exports: ExportView;
 }
 
 /** Thrown by the facts of a host never seen: its resources are declared after the connection. */
 class NotSeenYet extends Error {}
 
 /** All mistakes that need no host: parameters, properties, conflicts, tags that nothing has. */
-async function prepareAll(options: RunOptions): Promise<Prepared[]> {
+async function prepareAll(options: RunOptions, exports: ExportStore): Promise<Prepared[]> {
   const { tags = [], skipTags = [], startAt } = options;
   if (startAt !== undefined || tags.length > 0 || skipTags.length > 0) {
-    const all = await declareAll({ ...options, tags: [], skipTags: [], startAt: undefined });
+    const all = await declareAll({ ...options, tags: [], skipTags: [], startAt: undefined }, exports);
     // What a host never seen declares may depend on its facts.
     if (all.every(({ declared }) => declared !== undefined))
       checkSelection(
@@ -114,23 +123,28 @@ async function prepareAll(options: RunOptions): Promise<Prepared[]> {
         options,
       );
   }
-  return declareAll(options);
+  return declareAll(options, exports);
 }
 
-async function declareAll({ playbook, hosts, playsOf, ...select }: RunOptions): Promise<Prepared[]> {
+async function declareAll(
+  { playbook, hosts, playsOf, ...select }: RunOptions,
+  exports: ExportStore,
+): Promise<Prepared[]> {
   return Promise.all(
     hosts.map(async (host) => {
       const plays = playsOf(host);
       for (const play of plays) for (const use of play.roles) paramsOf(use, host);
       const remembered = rememberedSystem(host);
+      const view = new ExportView(exports);
+      const base = { host, plays, remembered, exports: view };
       const system = async () => {
         if (remembered === undefined) throw new NotSeenYet();
         return remembered;
       };
       try {
-        return { host, plays, remembered, declared: await declareHost(playbook, host, plays, system, select) };
+        return { ...base, declared: await declareHost(playbook, host, plays, system, select, view) };
       } catch (error) {
-        if (error instanceof NotSeenYet) return { host, plays, remembered, declared: undefined };
+        if (error instanceof NotSeenYet) return { ...base, declared: undefined };
         throw error;
       }
     }),
@@ -145,22 +159,35 @@ function batchesOf(tasks: readonly Prepared[], { serial, playbook }: RunOptions)
   );
 }
 
+/** What all hosts of a run share. */
+interface Work {
+  readonly id: string;
+  readonly emit: Emit;
+  readonly exports: ExportStore;
+  readonly slots: Slots;
+}
+
 async function runOrSkip(
   task: Prepared,
   before: readonly HostResult[],
   options: RunOptions,
-  id: string,
-  emit: Emit,
+  { id, emit, exports, slots }: Work,
 ): Promise<HostResult> {
   const limit = options.maxFail ?? Math.min(...task.plays.map((play) => play.maxFail ?? Number.POSITIVE_INFINITY));
   const failures = before.filter(
     ({ status }) => status === 'failed' || status === 'reverted' || status === 'unreachable',
   ).length;
-  if (failures > limit || options.stop.aborted) return skipped(task, emit);
+  if (failures > limit || options.stop.aborted) {
+    exports.finish(task.host.name);
+    return skipped(task, emit);
+  }
   const { mode, playbook, connect, stop } = options;
-  return runHost({
+  const result = await runHost({
     ...task,
     run: id,
+    publish: (role, told) => exports.publish(task.host.name, role, told),
+    toldAll: () => exports.finish(task.host.name),
+    waitFor: (done) => slots.pause(() => exports.until(done)),
     mode,
     playbook,
     select: options,
@@ -172,6 +199,8 @@ async function runOrSkip(
     stop,
     review: options.review && (async (planned, facts) => options.review?.(task.host.name, planned, facts)),
   });
+  exports.finish(task.host.name);
+  return result;
 }
 
 function skipped({ host, declared }: Prepared, emit: Emit): HostResult {

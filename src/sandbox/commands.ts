@@ -89,14 +89,17 @@ export function containerRecipe(
   };
 }
 
+/** Docker turns IPv6 off in a container whose networks have none. */
+const ipv6On = ['--sysctl=net.ipv6.conf.all.disable_ipv6=0', '--sysctl=net.ipv6.conf.default.disable_ipv6=0'];
+
 function privileges(machine: SandboxContainer, topology: SandboxTopology): string[] {
-  if (machine.kind === 'host') return hostRunArguments();
+  if (machine.kind === 'host') return [...hostRunArguments(), ...(topology.ipv6InTunnel ? ipv6On : [])];
   if (machine.kind === 'client') return ['--cap-add=NET_ADMIN', '--cap-add=NET_RAW'];
   const ipv6 = topology.networks.some(({ segments }) => segments.some(({ family }) => family === 6));
   return [
     '--cap-add=NET_ADMIN',
     '--sysctl=net.ipv4.ip_forward=1',
-    ...(ipv6 ? ['--sysctl=net.ipv6.conf.all.disable_ipv6=0', '--sysctl=net.ipv6.conf.all.forwarding=1'] : []),
+    ...(ipv6 ? [...ipv6On, '--sysctl=net.ipv6.conf.all.forwarding=1'] : []),
   ];
 }
 

@@ -55,6 +55,8 @@ export interface SandboxTopology {
   readonly router: SandboxContainer | undefined;
   /** The client outside. Absent when no network is public. */
   readonly client: SandboxContainer | undefined;
+  /** Whether hosts talk IPv6 through a tunnel that a role makes, whatever their networks have. */
+  readonly ipv6InTunnel: boolean;
   /** Hosts without an address on a network of the inventory: there is nothing to boot for them. */
   readonly withoutAddress: readonly string[];
 }
@@ -72,7 +74,8 @@ export const defaultSandboxName = 'lab';
  *
  * @throws LabError SANDBOX_FAILED when the inventory leaves no address free, or nothing to boot
  */
-export function layOut(inventory: SandboxInventory, sandbox: string = defaultSandboxName): SandboxTopology {
+export function layOut(given: SandboxInventory, sandbox: string = defaultSandboxName): SandboxTopology {
+  const inventory = withoutTunnels(given);
   const names = new Set(inventory.hosts.keys());
   for (const reserved of [clientName, routerName]) {
     if (names.has(reserved)) {
@@ -101,6 +104,9 @@ export function layOut(inventory: SandboxInventory, sandbox: string = defaultSan
   const publicNetwork = networks.find((network) => network.network === outside?.name);
 
   return {
+    ipv6InTunnel: [...given.networks.values()].some(
+      ({ tunnel, prefixes }) => tunnel && prefixes.some((each) => each.includes(':')),
+    ),
     networks,
     hosts: withAddress.map((host) => ({
       container: `${sandbox}-${host.name}`,
@@ -196,4 +202,9 @@ export function collision(
     }
   }
   return undefined;
+}
+
+/** A tunnel has no wires: it is made by a role on the hosts themselves. */
+function withoutTunnels({ networks, hosts }: SandboxInventory): SandboxInventory {
+  return { hosts, networks: new Map([...networks].filter(([, network]) => !network.tunnel)) };
 }

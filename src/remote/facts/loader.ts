@@ -26,6 +26,8 @@ export interface StateFact {
   readonly lock: ReadonlyMap<string, string> | null;
   /** Name of a file below `/var/lib/lab/owned` → its SHA-256. */
   readonly owned: ReadonlyMap<string, string>;
+  /** The list that was asked for with `expectOwned`, when its checksum is not the expected one. */
+  readonly ownedText: string | null;
 }
 
 interface Waiting<Value> {
@@ -72,6 +74,7 @@ export class FactLoader implements Facts {
   readonly #system = new Batch<SystemFact>();
   readonly #state = new Batch<StateFact>();
   #scheduled = false;
+  #expectedOwned: readonly string[] = [];
 
   constructor(session: Session) {
     this.#session = session;
@@ -88,6 +91,10 @@ export class FactLoader implements Facts {
 
   system(): Promise<SystemFact> {
     return this.#system.ask('', this.#schedule);
+  }
+  /** With the state comes the list below `/var/lib/lab/owned`, when its SHA-256 is another one. To be said before `state`. */
+  expectOwned(name: string, sha256: string): void {
+    this.#expectedOwned = [name, sha256];
   }
   state(): Promise<StateFact> {
     return this.#state.ask('', this.#schedule);
@@ -166,8 +173,8 @@ export class FactLoader implements Facts {
   #partOfState(): Part | undefined {
     return part(
       this.#state,
-      () => 'lab_read_state',
-      (_, frames) => parseState(frames.get('state')),
+      () => `lab_read_state ${quoteAll(this.#expectedOwned)}`,
+      (_, frames) => parseState(frames.get('state'), frames.get('owned')),
     );
   }
 
@@ -308,7 +315,7 @@ function runScript(index: number, key: string): string {
   return `lab_run run.${index} ${options.timeoutSeconds ?? defaultRunSeconds} ${quoteAll([...as, ...argv])}`;
 }
 
-function parseState(frame: Frame | undefined): StateFact {
+function parseState(frame: Frame | undefined, owned: Frame | undefined): StateFact {
   const pairs = parsePairs(frame?.body);
   const named = (wanted: string) =>
     new Map(
@@ -322,6 +329,7 @@ function parseState(frame: Frame | undefined): StateFact {
     ended: pairs.find(([key]) => key === 'ended')?.[1] ?? null,
     pending: named('pending'),
     owned: named('owned'),
+    ownedText: owned?.body.toString() ?? null,
     lock: lock.length === 0 ? null : new Map(lock),
   };
 }

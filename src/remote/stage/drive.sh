@@ -214,7 +214,9 @@ lab_revert_run() {
   lab_number=${LAB_DIR##*-}
   while [ "$lab_number" -gt 1 ]; do
     lab_number=$((lab_number - 1))
-    sh "$LAB_RUN_DIR/stage-$lab_number/program" revert "$LAB_RUN_DIR/stage-$lab_number" </dev/null
+    # Into its own log: its numbers are not those of this stage.
+    lab_earlier=$LAB_RUN_DIR/stage-$lab_number
+    sh "$lab_earlier/program" revert "$lab_earlier" </dev/null >>"$lab_earlier/log" 2>&1
   done
 }
 

@@ -14,6 +14,7 @@ import { StageWatcher } from './watch-stage.ts';
 
 /** Bytes of content in one piece of an upload. */
 const pieceBytes = 384 * 1024;
+const keepLockMs = 20_000;
 
 /** What the host does with the rest of a plan when nobody listens any more. */
 export type OnDisconnect = 'finish' | 'stop' | 'revert';
@@ -166,6 +167,17 @@ export class Applier {
     const { run, lastRun, meta } = this.#identity;
     const words = [run, whoAmI(), lastRun ?? '', metaLine(meta)].map(quote);
     return `${controlScript}\nlab_lock ${words.join(' ')}`;
+  }
+
+  /** Keeps the lock while something else is waited for: a controller that says nothing for a minute counts as gone. */
+  async keepLock<Value>(wait: Promise<Value>): Promise<Value> {
+    if (!this.#locked) return wait;
+    const timer = setInterval(() => void this.#link.session.send('lab_beat'), keepLockMs);
+    try {
+      return await wait;
+    } finally {
+      clearInterval(timer);
+    }
   }
 
   /** Takes the lock without a stage: for what is only written down. */

@@ -2,7 +2,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import type { Session } from '../../remote/session.ts';
 import { asLabError, LabError } from '../../shared/errors.ts';
 import { quote } from '../../shared/quote.ts';
-import type { HostLink } from '../link.ts';
+import { describeEndpoint, type HostLink } from '../link.ts';
 import { controlScript, whoAmI } from './control-script.ts';
 import type { Follower, StageEnd, StageListener } from './follow-stage.ts';
 
@@ -242,10 +242,6 @@ export class StageWatcher {
       hint: `it goes on by itself; look again in some minutes with "lab history ${host.name}"`,
     });
   }
-}
-
-function describeEndpoint({ user, address, port }: HostLink['host']['connection']): string {
-  return `${user === undefined ? '' : `${user}@`}${address}${port === undefined ? '' : `:${port}`}`;
 }
 
 async function within(opening: Promise<Session>, ms: number): Promise<Session> {

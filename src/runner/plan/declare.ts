@@ -1,13 +1,15 @@
 import { isDeepStrictEqual } from 'node:util';
 import { isPlainObject } from '../../model/layers.ts';
 import type { Host } from '../../model/types.ts';
-import type { Play, Playbook, RoleUse } from '../../playbook/contract.ts';
+import type { Exports, Play, Playbook, RoleContext, RoleUse } from '../../playbook/contract.ts';
 import { refusingExit } from '../../playbook/refuse-exit.ts';
 import { KnownAfterApply, type SystemFact } from '../../remote/facts/contract.ts';
+import { awaitedExports } from '../../resources/awaited-exports.ts';
 import type { Resource, ResourceTree } from '../../resources/contract.ts';
 import { LabError } from '../../shared/errors.ts';
 import { problemsOf } from '../../shared/schema-problems.ts';
 import { reveal, Secret } from '../../shared/secret.ts';
+import { ExportStore, ExportView, noMemory } from '../exports.ts';
 import { otherDeclaration, refusePathConflicts } from './path-conflicts.ts';
 
 /** A resource with where in the playbook it stands. */
@@ -39,6 +41,7 @@ export async function declareHost(
   plays: readonly Play[],
   system: () => Promise<SystemFact>,
   options: DeclareOptions = {},
+  exports: ExportView = new ExportView(new ExportStore(noMemory, [])),
 ): Promise<readonly Declared[]> {
   const declared = new Map<string, Declared>();
   const asked = new WeakSet<object>();
@@ -50,16 +53,31 @@ export async function declareHost(
   for (const play of plays) {
     for (const use of play.roles) {
       const params = paramsOf(use, host);
-      const tree = await inUserCode(() => use.role.resources({ ...context, params }), asked);
+      const withExports = exportsFor(use.role.name, exports);
+      const tree = await inUserCode(() => use.role.resources({ ...context, params, withExports }), asked);
       add(declared, tree, use.role.name, [use.role.name, ...play.tags]);
     }
     const { resources } = play;
     if (resources === undefined) continue;
-    add(declared, await inUserCode(() => resources({ ...context, params: {} }), asked), null, play.tags);
+    add(
+      declared,
+      await inUserCode(() => resources({ ...context, params: {}, withExports: exportsFor('', exports) }), asked),
+      null,
+      play.tags,
+    );
   }
   const all = [...declared.values()];
   refusePathConflicts(all);
   return select(all, options);
+}
+
+function exportsFor(role: string, store: ExportView): RoleContext<unknown>['withExports'] {
+  return (hosts, make) => {
+    const seen = new Map(hosts.map((host) => [host, store.of(host, role)]));
+    const expected = hosts.filter((host) => seen.get(host) === undefined && store.isExpected(host));
+    if (expected.length > 0) return awaitedExports({ role, hosts: expected });
+    return make(new Map([...seen].flatMap(([host, known]): [string, Exports][] => (known ? [[host, known]] : []))));
+  };
 }
 
 /** Calls a function of the user's; what it throws is told with its own file and line, except what `system` threw to us. */

@@ -111,9 +111,13 @@ describe('a saved plan', () => {
     const file = await plan();
     const before = await state();
     const inventory = project.read('inventory/index.ts');
+    const lock = project.read('inventory/lab.lock.yml');
     project.write('inventory/index.ts', inventory.replace(beta.address, '127.0.0.1'));
+    // Nor where it was before.
+    project.write('inventory/lab.lock.yml', lock.replaceAll(/^ +endpoint: .*\n/gm, ''));
     const { stdout, exitCode } = await apply(file);
     project.write('inventory/index.ts', inventory);
+    project.write('inventory/lab.lock.yml', lock);
     expect(exitCode).not.toBe(0);
     expect(stdout).toMatch(/^beta \| recap \| unreachable/m);
     expect(await state()).toEqual(before);

@@ -253,7 +253,12 @@ test('services and flows get their defaults', () => {
       reason: 'y',
     },
   ]);
-  expect(networks.get('home')).toEqual({ name: 'home', prefixes: ['10.0.0.0/24', 'fd00::/64'], public: false });
+  expect(networks.get('home')).toEqual({
+    name: 'home',
+    prefixes: ['10.0.0.0/24', 'fd00::/64'],
+    public: false,
+    tunnel: false,
+  });
   expect(hosts.get('nas')?.addresses.get('home')).toEqual(['10.0.0.1', 'fd00::ab']);
 });
 

@@ -194,6 +194,7 @@ describeShells('facts of this machine', (shell) => {
     expect(await facts((loader) => loader.state())).toEqual({
       lastRun: 'run-1',
       ended: 'complete 2026-01-01T00:00:00Z',
+      ownedText: null,
       owned: new Map([['0123456789abcdef', createHash('sha256').update('text').digest('hex')]]),
       pending: new Map([['abc', 'restart unit:a b=c.service']]),
       lock: null,

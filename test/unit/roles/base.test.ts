@@ -189,6 +189,7 @@ describe('what it declares', () => {
       params: params.parse(given),
       inventory: undefined as never,
       system: () => facts.system(),
+      withExports: () => null,
     };
     return keys(await base.definition.resources(context));
   };
