@@ -73,8 +73,9 @@ export interface Change {
   readonly revert: readonly Step[];
   /**
    * Does the change again after `revert` took it back: for the rollback of a rollback. Default: the steps of `apply`, where
-   * those that change a path restore what `revert` replaced. To be given when `apply` takes a secret from stdin, as no
-   * secret is kept: then `revert` notes in LAB_ACTION_DIR what this needs.
+   * those that write content or make links restore what `revert` replaced. To be given when the commands of `apply` would
+   * not lead to the same again (a download, the next free number), and when they take a secret from stdin, as no secret is
+   * kept: then `revert` notes in LAB_ACTION_DIR what this needs.
    */
   readonly redo?: readonly Step[] | undefined;
   /** Can cut the way to the host (`connectivity`) or the rights on it (`privilege`). */

@@ -11,7 +11,7 @@ import type { HostCounts, HostStatus, PlannedResource } from './events.ts';
 import { type HostOperation, type OperationOptions, operateOnHosts } from './host-operation.ts';
 import { type HostReport, statusOfEnd } from './host-report.ts';
 import { type JournaledActionState, type JournaledRun, JournalReader } from './journal/read.ts';
-import { conflictsOf, type RollbackSelection, selectActions, standing } from './journal/select.ts';
+import { conflictsOf, pathsOf, type RollbackSelection, selectActions, standing } from './journal/select.ts';
 import { undoPlans } from './journal/undo.ts';
 import type { HostLink } from './link.ts';
 import { recoverRun } from './recover.ts';
@@ -137,13 +137,12 @@ class HostRollback {
     if (selected.length === 0) return [];
     await reader.verify(selected);
     this.#requireRedoable(selected);
-    const paths = [...new Set(selected.flatMap(({ action }) => action.paths))];
-    const conflicts = conflictsOf(selected, stand, await reader.fingerprints(paths));
+    const conflicts = conflictsOf(selected, stand, await reader.fingerprints(pathsOf(selected)));
     if (conflicts.length === 0) return selected;
-    const told = conflicts.map(({ path, laterRun, laterRole }) =>
+    const told = conflicts.map(({ what, laterRun, laterRole }) =>
       laterRun === undefined
-        ? `${path}: changed by hand`
-        : `${path}: changed by run ${laterRun}${laterRole ? ` (role ${laterRole})` : ''}`,
+        ? `${what}: changed by hand`
+        : `${what}: changed by run ${laterRun}${laterRole ? ` (role ${laterRole})` : ''}`,
     );
     if (this.#options.force || this.#options.check) {
       for (const line of told)

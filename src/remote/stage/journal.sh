@@ -160,7 +160,8 @@ lab_restore() {
   elif [ -d "$1" ] && [ ! -L "$1" ]; then
     if [ -d "$2" ] && [ ! -L "$2" ]; then
       # Only the folder itself changed (mode, owner): its entries have pre-images of their own.
-      cp -a "$1/." "$2"
+      # (chmod: where the folder has a set-id bit that the kept one has not, cp leaves it.)
+      cp -a "$1/." "$2" && chmod "00$(stat -c %a "$1")" "$2"
     else
       rm -f "$2"
       cp -a "$1" "$2"

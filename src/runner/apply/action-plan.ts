@@ -75,11 +75,22 @@ function redoOf(change: Change): { readonly steps: readonly Step[]; readonly los
   const lost = change.apply.flatMap((step) =>
     step.do === 'run' && step.stdin instanceof Secret ? [`the secret that ${change.attribute} was set from`] : [],
   );
-  const steps = change.apply.map((step): Step => {
-    if (step.do === 'run') return step.stdin instanceof Secret ? { ...step, stdin: undefined } : step;
-    return { do: 'restore', path: step.path };
-  });
-  return { steps: lost.length > 0 ? [] : unique(steps), lost };
+  return { steps: lost.length > 0 ? [] : unique(change.apply.map(stepAgain)), lost };
+}
+
+/**
+ * A step of an action as its undoing takes it back: a content is put back as the undoing found it. What says by itself what
+ * it does is done again: to keep a folder with all that is in it, because its mode changed, would take as long as the
+ * folder is large, and bring back what was removed in it since.
+ */
+export function stepAgain(step: Step): Step {
+  const saysItself =
+    step.do === 'run' ||
+    step.do === 'mode' ||
+    step.do === 'owner' ||
+    step.do === 'directory' ||
+    (step.do === 'remove' && step.recursive === true);
+  return saysItself ? step : { do: 'restore', path: step.path };
 }
 
 function unique(steps: readonly Step[]): Step[] {

@@ -91,6 +91,7 @@ function compileAction(here: ActionReference, plan: ActionPlan, blobs: Map<strin
   const { number } = here;
   const folder = stageFolder(here);
   const paths = pathsToSave(plan);
+  const watched = pathsToWatch(plan, paths);
   // Undoing an undoing makes a change again.
   const taken = plan.kind === 'undo' ? plan.undoes : undefined;
   const name = (phase: string) => (index: number) => `${phase}${number}.${index}`;
@@ -120,7 +121,7 @@ function compileAction(here: ActionReference, plan: ActionPlan, blobs: Map<strin
       ...plan.satisfies.map((key) => `lab_pending_clear ${triggerFile(key)}`),
     ]),
     shellFunction(`after_${number}`, [
-      ...paths.map((path, index) => `lab_after ${number} ${index} ${quote(path)}`),
+      ...[...paths, ...watched].map((path, index) => `lab_after ${number} ${index} ${quote(path)}`),
       ...(taken ? [forgetOrigin(plan.key, taken)] : recordOrigin(plan, here)),
     ]),
     allOf(
@@ -136,7 +137,7 @@ function compileAction(here: ActionReference, plan: ActionPlan, blobs: Map<strin
     shellFunction(`forget_${number}`, taken ? recordOrigin(plan, taken) : [forgetOrigin(plan.key, here)]),
     shellFunction(`limit_${number}`, [`lab_deadline $((LAB_GUARD + ${plan.risky ? 0 : secondsOf(plan.apply)}))`]),
   ].join('\n');
-  const keep = { paths, revert: keptAt('r'), settle: keptAt('s'), redo: keptAt('k') };
+  const keep = { paths, watched, revert: keptAt('r'), settle: keptAt('s'), redo: keptAt('k') };
   return { functions, line: journalLine(number, plan, keep) };
 }
 
@@ -144,6 +145,12 @@ function compileAction(here: ActionReference, plan: ActionPlan, blobs: Map<strin
 function pathsToSave({ revert }: ActionPlan): readonly string[] {
   const restored = revert.flatMap((step) => (step.do === 'restore' && step.from === undefined ? [step.path] : []));
   return [...new Set(restored)];
+}
+
+/** Every other path that the steps are about: a mode that was set is taken back only where it still is as it was set. */
+function pathsToWatch({ apply }: ActionPlan, saved: readonly string[]): readonly string[] {
+  const touched = apply.flatMap((step) => (step.do === 'run' ? [] : [step.path]));
+  return [...new Set(touched)].filter((path) => !saved.includes(path));
 }
 
 /** Name of the file in the journal that holds the way back to what a resource was before `lab`. */

@@ -77,7 +77,7 @@ export interface JournaledActionState {
   readonly at: ActionReference;
   readonly action: JournaledAction;
   readonly fate: Fate;
-  /** What it left at each of its paths; shorter when it was cut short. */
+  /** What it left at each of its paths, and then of those it watches; shorter when it was cut short. */
   readonly after: readonly string[];
   /** Checksums of its pre-images. */
   readonly saved: readonly string[];

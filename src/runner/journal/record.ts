@@ -65,6 +65,8 @@ const action = z.strictObject({
   risky: z.boolean(),
   /** The paths whose state before the action is kept as `saved.N.K`, K counting from 0. */
   paths: z.array(z.string()),
+  /** Further paths that it set mode or owner of, or made, whose state is not kept. */
+  watched: z.array(z.string()).default([]),
   undoes: z.strictObject({ run: z.string(), stage: z.int(), number: z.int() }).optional(),
 });
 
@@ -102,6 +104,7 @@ export function journalLine(number: number, plan: ActionPlan, keep: Keep): strin
     lost: [...plan.lost],
     risky: plan.risky,
     paths: [...keep.paths],
+    watched: [...keep.watched],
     ...(plan.undoes && { undoes: { ...plan.undoes } }),
   };
   return JSON.stringify(record);
@@ -110,6 +113,7 @@ export function journalLine(number: number, plan: ActionPlan, keep: Keep): strin
 /** Where the contents that steps need are kept, relative to `/var/lib/lab`. */
 export interface Keep {
   readonly paths: readonly string[];
+  readonly watched: readonly string[];
   revert(index: number): string;
   settle(index: number): string;
   redo(index: number): string;

@@ -36,35 +36,78 @@ export function selectActions(
   const ofRole = stand.filter(({ action }) => role === undefined || action.role === role);
   if (run !== undefined) return ofRole.filter(({ at }) => at.run === run);
   const changes = ofRole.filter(({ action }) => action.kind === 'change');
-  const runs = [...new Set(changes.map(({ at }) => at.run))].slice(-steps);
+  // A command that nothing undoes always stands, and would stop every rollback at its run.
+  const undoable = changes.filter(({ action }) => action.undo.length > 0);
+  const runs = [...new Set(undoable.map(({ at }) => at.run))].slice(-steps);
   return changes.filter(({ at }) => runs.includes(at.run));
 }
 
-/** A path that is not as the selected actions left it. */
+/** Something that is not as the selected actions left it. */
 export interface Conflict {
-  readonly path: string;
+  /** A path; the title of a resource that has none. */
+  readonly what: string;
   /** The run that changed it later; without one it was changed by hand. */
   readonly laterRun: string | undefined;
   readonly laterRole: string | null | undefined;
 }
 
-/** The paths that are no longer as the last selected action left them. */
+/** All paths of the actions, to see what is there now. */
+export function pathsOf(selected: readonly JournaledActionState[]): readonly string[] {
+  return [...new Set(selected.flatMap(({ action }) => touchedBy(action)))];
+}
+
+/** What is no longer as the last selected action left it. */
 export function conflictsOf(
   selected: readonly JournaledActionState[],
   stand: readonly JournaledActionState[],
   now: ReadonlyMap<string, string>,
 ): readonly Conflict[] {
-  const left = new Map<string, { readonly expected: string; readonly by: JournaledActionState }>();
-  for (const by of selected)
-    by.action.paths.forEach((path, index) => {
-      const expected = by.after[index];
-      if (expected !== undefined) left.set(path, { expected, by });
-    });
-  return [...left].flatMap(([path, { expected, by }]) => {
-    if (now.get(path) === expected) return [];
-    const later = stand
-      .slice(stand.indexOf(by) + 1)
-      .find((one) => !selected.includes(one) && one.action.paths.includes(path));
-    return [{ path, laterRun: later?.at.run, laterRole: later?.action.role }];
+  const laterThan = (by: JournaledActionState, concerns: (one: JournaledActionState) => boolean) =>
+    stand.slice(stand.indexOf(by) + 1).find((one) => !selected.includes(one) && concerns(one));
+  const onPaths = [...leftBy(selected)].flatMap(([path, { expected, whole, by }]) => {
+    const found = now.get(path) ?? '';
+    if (whole ? found === expected : attributesOf(found) === attributesOf(expected)) return [];
+    const later = laterThan(by, ({ action }) => touchedBy(action).includes(path));
+    return [{ what: path, laterRun: later?.at.run, laterRole: later?.action.role }];
   });
+  const others = selected.flatMap((by) => {
+    const later = touchedBy(by.action).length > 0 ? undefined : laterThan(by, (one) => changesAgain(one, by));
+    return later === undefined ? [] : [{ what: by.action.title, laterRun: later.at.run, laterRole: later.action.role }];
+  });
+  return [...onPaths, ...others];
+}
+
+interface Left {
+  readonly expected: string;
+  /** The content counts as well, not only mode and owner. */
+  readonly whole: boolean;
+  readonly by: JournaledActionState;
+}
+
+/** Path → what the last of the actions left there. */
+function leftBy(selected: readonly JournaledActionState[]): ReadonlyMap<string, Left> {
+  const left = new Map<string, Left>();
+  for (const by of selected)
+    touchedBy(by.action).forEach((path, index) => {
+      const expected = by.after[index];
+      const whole = index < by.action.paths.length || left.get(path)?.whole === true;
+      if (expected !== undefined) left.set(path, { expected, whole, by });
+    });
+  return left;
+}
+
+function touchedBy({ paths, watched }: JournaledActionState['action']): readonly string[] {
+  return [...paths, ...watched];
+}
+
+/** Kind, mode, owner and group of a fingerprint, without the checksum. */
+function attributesOf(fingerprint: string): string {
+  return fingerprint.split(':').slice(0, 4).join(':');
+}
+
+/** Whether an action changed an attribute of the same resource; what only takes back or brings back does not count. */
+function changesAgain({ action }: JournaledActionState, { action: before }: JournaledActionState): boolean {
+  if (action.key !== before.key || action.undoes !== undefined || action.undo.length === 0) return false;
+  const attributes = new Set(before.changes.map(({ attribute }) => attribute));
+  return before.undo.length > 0 && action.changes.some(({ attribute }) => attributes.has(attribute));
 }

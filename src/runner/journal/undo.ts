@@ -1,5 +1,5 @@
 import type { Step } from '../../resources/contract.ts';
-import type { ActionPlan, ActionReference } from '../apply/action-plan.ts';
+import { type ActionPlan, type ActionReference, stepAgain } from '../apply/action-plan.ts';
 import type { PlannedChange } from '../events.ts';
 import { type JournaledAction, stageFolder } from './record.ts';
 
@@ -31,20 +31,20 @@ function undoPlan({ at, action }: Undoable): ActionPlan {
     // Taking this back does the change again; what that replaces is kept by this action, not by the first.
     revert: action.redo,
     settle: [],
-    redo: action.undo.map((step) => inPlace(step, at, action)).map(restoring),
+    redo: action.undo.map(stepAgain),
     lost: action.lost,
     undoes: at,
   };
 }
 
 /** A restart has no way back but another one. */
-function restartPlan({ action }: Undoable): ActionPlan {
+function restartPlan({ at, action }: Undoable): ActionPlan {
   const changes = action.changes.filter(({ trigger }) => trigger !== undefined);
   return {
     ...common(action),
     key: action.key,
     title: action.title,
-    kind: 'undo',
+    kind: action.kind === 'change' ? 'undo' : 'change',
     changes: changes.map(({ risk, ...change }) => ({
       ...change,
       trigger: 'what was taken back',
@@ -55,6 +55,7 @@ function restartPlan({ action }: Undoable): ActionPlan {
     settle: action.settle,
     redo: [],
     lost: [],
+    undoes: at,
   };
 }
 
@@ -91,8 +92,4 @@ function backwardsDiff(diff: string): string {
 function inPlace(step: Step, at: ActionReference, { paths }: JournaledAction): Step {
   if (step.do !== 'restore' || step.from !== undefined) return step;
   return { ...step, from: `${stageFolder(at)}/saved.${at.number}.${paths.indexOf(step.path)}` };
-}
-
-function restoring(step: Step): Step {
-  return step.do === 'run' ? step : { do: 'restore', path: step.path };
 }
