@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import type { Facts, GroupFact } from '../remote/facts/contract.ts';
 import { LabError } from '../shared/errors.ts';
+import { accountStep } from './accounts/account-step.ts';
 import { riskOfGroups } from './accounts/privilege.ts';
 import type { Change, Step } from './contract.ts';
 import { defineResource } from './define-resource.ts';
@@ -37,14 +38,14 @@ export const group = defineResource({
     if (current === null) {
       const flags = [...(gid === undefined ? [] : ['--gid', String(gid)]), ...(system ? ['--system'] : [])];
       const after = gid === undefined ? 'present' : `gid ${gid}`;
-      const revert = [removeStep(name)];
       return [
         {
           attribute: 'state',
           before: null,
           after,
-          apply: [run('groupadd', ...flags, '--', name)],
-          revert,
+          apply: [accountStep('note', name, 'group'), run('groupadd', ...flags, '--', name)],
+          revert: [accountStep('undo', name, 'group')],
+          redo: [accountStep('redo', name, 'group')],
           risk,
           predicts: present,
         },
@@ -76,19 +77,11 @@ function removal({ name, gid, members }: GroupFact): Change {
     attribute: 'state',
     before: `gid ${gid}`,
     after: null,
-    apply: [run('groupdel', '--', name)],
-    revert: [
-      run('groupadd', '--force', '--gid', String(gid), '--', name),
-      ...(members.length === 0 ? [] : [run('gpasswd', '--members', members.join(','), name)]),
-    ],
+    apply: [accountStep('note', name, 'group'), run('groupdel', '--', name)],
+    revert: [accountStep('undo', name, 'group')],
     risk: riskOfMembership({ name, members }),
     predicts: [{ fact: 'group', name, value: null }],
   };
-}
-
-/** groupdel(8): 6 is "does not exist", which is what undoing wants. */
-function removeStep(name: string): Step {
-  return { do: 'run', argv: ['groupdel', '--', name], okCodes: [0, 6] };
 }
 
 function run(...argv: readonly string[]): Step {

@@ -73,19 +73,14 @@ export const hostname = defineResource({
 
 function nameChange(name: string, running: string, stored: string | null): Change {
   const before = stored ?? running;
-  const removed: Step[] = stored === null ? [{ do: 'remove', path: '/etc/hostname' }] : [];
-  const path = '/etc/hostname';
   return {
     attribute: 'name',
     before: running === before ? running : `${running} (stored: ${before})`,
     after: name,
     apply: [runScript('hostname', [name])],
     // The running name is one thing, the stored one may be another.
-    revert: [
-      runScript('hostname', [running]),
-      ...(before === running ? [] : [inPlace(path, `${before}\n`)]),
-      ...removed,
-    ],
+    revert: [runScript('hostname', [running]), { do: 'restore', path: '/etc/hostname' }],
+    redo: [runScript('hostname', [name]), { do: 'restore', path: '/etc/hostname' }],
   };
 }
 
@@ -101,7 +96,8 @@ function hostsChange({ fact, bytes }: Text, after: { bytes: Uint8Array; sha256: 
     before,
     after: now,
     apply: [inPlace(fact.path, now)],
-    revert: [inPlace(fact.path, before)],
+    revert: [{ do: 'restore', path: fact.path }],
+    redo: [{ do: 'restore', path: fact.path }],
     predicts: [predicted],
   };
 }

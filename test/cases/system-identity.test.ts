@@ -40,7 +40,7 @@ describe('hostname', () => {
     const [change] = await changesOf(hostname({ name: 'vps', hosts: false }), named('', 'old\n'));
     expect(change).toMatchObject({ attribute: 'name', before: 'nas (stored: old)', after: 'vps' });
     expect(change?.apply.map((step) => step.do === 'run' && step.argv.slice(3))).toEqual([['lab-hostname', 'vps']]);
-    expect(change?.revert).toMatchObject([{ do: 'run' }, { do: 'run', stdin: 'old\n' }]);
+    expect(change?.revert).toMatchObject([{ do: 'run' }, { do: 'restore', path: '/etc/hostname' }]);
   });
 
   test.each(['', '-nas', 'nas-', 'n_s', 'a..b', 'nas.', 'a'.repeat(64), 'nas;reboot'])('%j is no host name', (name) => {

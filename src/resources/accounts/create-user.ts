@@ -1,6 +1,8 @@
 import type { FactPrediction, FileFact, UserFact } from '../../remote/facts/contract.ts';
-import type { Change, Step } from '../contract.ts';
+import type { Change } from '../contract.ts';
+import { runScript } from '../shared/script.ts';
 import type { CurrentUser, UserProps } from '../user.ts';
+import { accountStep } from './account-step.ts';
 import { usualHome } from './home.ts';
 import { passwordStep, wantedHash } from './password.ts';
 import { riskOfGroups } from './privilege.ts';
@@ -9,6 +11,9 @@ import { riskOfGroups } from './privilege.ts';
 export function createUser(props: UserProps, current: CurrentUser): readonly Change[] {
   const { name, groups } = props;
   const makesHome = props.createHome ?? !props.system;
+  const madeHome = makesHome && current.home.kind === 'absent';
+  const homeStep = (verb: 'undo' | 'redo') =>
+    madeHome ? [runScript('fresh-home', [verb, props.home ?? usualHome(name)])] : [];
   const hash = wantedHash(props.passwordHash, props.locked, '!');
   const shown = [
     props.uid === undefined ? undefined : `uid ${props.uid}`,
@@ -22,10 +27,13 @@ export function createUser(props: UserProps, current: CurrentUser): readonly Cha
       before: null,
       after: shown.length === 0 ? 'present' : shown.join(', '),
       apply: [
+        accountStep('note', name, 'user'),
         { do: 'run', argv: useradd(props, current, makesHome) },
         ...(hash === null ? [] : [passwordStep(name, hash)]),
       ],
-      revert: undo(props, current, makesHome && current.home.kind === 'absent'),
+      // Of a home directory that came along only what useradd put there goes.
+      revert: [accountStep('undo', name, 'user'), ...homeStep('undo')],
+      redo: [accountStep('redo', name, 'user'), ...homeStep('redo')],
       risk: props.uid === 0 ? 'privilege' : riskOfGroups([...groups, props.primaryGroup ?? '']),
       predicts: predictions(props, current, makesHome),
     },
@@ -52,33 +60,6 @@ function useradd(props: UserProps, current: CurrentUser, makesHome: boolean): re
     ...['--home-dir', props.home ?? usualHome(props.name), '--', props.name],
   ];
 }
-
-/**
- * userdel(8) takes the group of the same name along, so one that was there before is made again. Of a home directory that
- * came with the account only what useradd put there goes: whatever a person left in it stays.
- */
-function undo(props: UserProps, current: CurrentUser, madeHome: boolean): readonly Step[] {
-  const { name } = props;
-  const group = current.ownGroup;
-  return [
-    { do: 'run', argv: ['userdel', '--force', '--', name], okCodes: [0, 6] },
-    ...(group === null
-      ? []
-      : [{ do: 'run' as const, argv: ['groupadd', '--force', '--gid', String(group.gid), '--', name] }]),
-    ...(madeHome
-      ? [{ do: 'run' as const, argv: ['sh', '-c', removeFreshHome, 'lab', props.home ?? usualHome(props.name)] }]
-      : []),
-  ];
-}
-
-const removeFreshHome = [
-  '[ -d "$1" ] || exit 0',
-  'for file in /etc/skel/.[!.]* /etc/skel/*; do',
-  '  own=$1/$(basename "$file")',
-  '  if [ -f "$file" ] && cmp -s "$file" "$own"; then rm -f "$own"; fi',
-  'done',
-  'rmdir "$1" 2>/dev/null || echo "$1 stays: somebody keeps files in it"',
-].join('\n');
 
 function predictions(props: UserProps, current: CurrentUser, makesHome: boolean): FactPrediction[] {
   const { name, groups } = props;

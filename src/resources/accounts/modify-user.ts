@@ -2,7 +2,7 @@ import type { UserFact } from '../../remote/facts/contract.ts';
 import { Secret } from '../../shared/secret.ts';
 import type { Change, Step } from '../contract.ts';
 import type { CurrentUser, UserProps } from '../user.ts';
-import { passwordStep, wantedHash } from './password.ts';
+import { passwordSteps, wantedHash } from './password.ts';
 import { riskOfAccount, riskOfGroups } from './privilege.ts';
 
 /** One change for every attribute that differs; what is not declared stays as it is. */
@@ -60,8 +60,7 @@ export function modifyUser(props: UserProps, user: UserFact, current: CurrentUse
         attribute: 'password',
         before: new Secret(user.passwordHash ?? '', label),
         after: new Secret(hash, label),
-        apply: [passwordStep(name, hash)],
-        revert: [passwordStep(name, user.passwordHash ?? '!')],
+        ...passwordSteps(name, hash),
       },
       {},
     );
@@ -76,7 +75,8 @@ function groupChanges(
 ): { change: Omit<Change, 'predicts'>; groups: readonly string[] }[] {
   const primary = primaryGroup ?? current.primaryGroupName ?? name;
   const missing = wanted.filter((group) => !user.groups.includes(group));
-  const before = user.groups.filter((group) => group !== primary);
+  // The group that was the primary one is no supplementary one.
+  const before = user.groups.filter((group) => group !== primary && group !== current.primaryGroupName);
   if (exclusiveGroups) {
     const after = [...new Set(wanted)].filter((group) => group !== primary).sort();
     if (after.join() === before.join()) return [];

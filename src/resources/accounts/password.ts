@@ -1,5 +1,6 @@
 import { reveal, Secret } from '../../shared/secret.ts';
 import type { Step } from '../contract.ts';
+import { accountStep } from './account-step.ts';
 
 /**
  * What `/etc/shadow` should hold, or null when it is right. A leading "!" is a lock (shadow(5)); a lock that somebody set
@@ -23,6 +24,15 @@ export function wantedHash(
   if (locked === false && declared === undefined && (bare === '' || bare === '*')) return null;
   if (locked === true && declared === undefined && (now.startsWith('!') || now.startsWith('*'))) return null;
   return wanted === now ? null : wanted;
+}
+
+/** Steps of a change of the password: the host itself keeps the hashes, so that none is sent there and back. */
+export function passwordSteps(name: string, hash: string) {
+  return {
+    apply: [accountStep('note', name, 'password'), passwordStep(name, hash)],
+    revert: [accountStep('undo', name, 'password')],
+    redo: [accountStep('redo', name, 'password')],
+  };
 }
 
 /** chpasswd(8) reads `name:hash` from stdin, so that the hash is in no argument list. */
