@@ -98,6 +98,8 @@ export const archive = defineResource({
             group: 'root',
           }
         : runScript('download', [url, packed, digest, '0600', 'root', 'root'], { timeoutSeconds });
+    const swap = (keep: string, put: string) =>
+      runScript('archive-swap', [keep, put, packed, path], { timeoutSeconds });
     const values = [packed, path, String(strip), exactMode(mode), owner, group, wanted];
     return [
       {
@@ -105,7 +107,9 @@ export const archive = defineResource({
         before: mark === null ? (fact.kind === 'absent' ? null : 'directory') : `sha256 ${mark.slice(0, 64)}`,
         after: `sha256 ${digest} from ${url ?? props.source ?? ''}`,
         apply: [fetch, runScript('unpack', values, { timeoutSeconds })],
-        revert: [runScript('unpack-undo', [packed, path], { timeoutSeconds })],
+        revert: [swap('undone', 'previous')],
+        // What was unpacked is kept by the undoing: the archive may be gone from where it came.
+        redo: [swap('previous', 'undone')],
         predicts: [
           { fact: 'tree', path, by: `archive ${path}` },
           {

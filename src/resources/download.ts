@@ -60,6 +60,8 @@ export const download = defineResource({
       after: `sha256 ${sha256} from ${url}`,
       apply: [runScript('download', [url, path, sha256, mode, owner, group], { timeoutSeconds })],
       revert: [{ do: 'restore', path }],
+      // Not fetched again: the server may have something else by then.
+      redo: [{ do: 'restore', path }],
       predicts: [
         {
           fact: 'file',

@@ -74,6 +74,8 @@ export const gitCheckout = defineResource({
         after: wanted === revision ? wanted : `${wanted} (${revision})`,
         apply: applySteps(props, wanted, fact),
         revert: revertSteps(props, state, fact),
+        // A new working copy is kept whole by the undoing: it may hold more than the repository has.
+        ...(fact.kind === 'absent' && { redo: replaced(path) }),
         predicts: [
           { fact: 'tree', path, by: `git-checkout ${path}` },
           {
@@ -107,13 +109,16 @@ function applySteps(props: Props, commit: string, fact: FileFact): Step[] {
 function revertSteps({ path, user }: Props, state: ReadonlyMap<string, string>, fact: FileFact): Step[] {
   if (fact.kind === 'absent') return [{ do: 'remove', path, recursive: true }];
   const head = state.get('head') ?? '';
-  if (head === '' || state.get('dirty') === 'yes')
-    return [
-      { do: 'remove', path, recursive: true },
-      { do: 'restore', path },
-    ];
+  if (head === '' || state.get('dirty') === 'yes') return replaced(path);
   const before = state.get('branch') || head;
   return [runScript('git-undo', [path, state.get('origin') ?? '', before], user === 'root' ? {} : { user })];
+}
+
+function replaced(path: string): Step[] {
+  return [
+    { do: 'remove', path, recursive: true },
+    { do: 'restore', path },
+  ];
 }
 
 function requireCommit({ repository, revision }: Props, state: ReadonlyMap<string, string>): string {

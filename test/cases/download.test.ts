@@ -62,7 +62,7 @@ test.each([
   const [[change] = [], second] = await changesInOrder([declared, declared], { files });
   expect(change).toMatchObject({ attribute: 'archive', before });
   expect(change?.apply.map((step) => step.do === 'run' && step.argv[3])).toEqual(['lab-download', 'lab-unpack']);
-  expect(change?.revert.map((step) => step.do === 'run' && step.argv[3])).toEqual(['lab-unpack-undo']);
+  expect(change?.revert.map((step) => step.do === 'run' && step.argv[3])).toEqual(['lab-archive-swap']);
   expect(second).toEqual([]);
 });
 

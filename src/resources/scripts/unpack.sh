@@ -34,13 +34,14 @@ printf '%s\n' "$mark" >"$staging/.lab-archive"
 chown -R -h "$owner:$group" "$staging"
 chmod "$mode" "$staging"
 sync
+previous=$LAB_ACTION_DIR/previous
+rm -rf "$previous" "$previous.part" "$previous.absent"
 if [ -e "$path" ] || [ -L "$path" ]; then
-  rm -rf "$LAB_ACTION_DIR/previous.part"
-  cp -a "$path" "$LAB_ACTION_DIR/previous.part"
-  mv "$LAB_ACTION_DIR/previous.part" "$LAB_ACTION_DIR/previous"
+  cp -a "$path" "$previous.part"
+  mv "$previous.part" "$previous"
   rm -rf "$path"
 else
-  : >"$LAB_ACTION_DIR/absent"
+  : >"$previous.absent"
 fi
 mv "$staging" "$path"
 rm -f "$archive"
