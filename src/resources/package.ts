@@ -9,6 +9,7 @@ import {
   managerOf,
   newestCommand,
   parseNewest,
+  redoSteps,
   removeStep,
   revertStep,
 } from './packages/manager.ts';
@@ -104,6 +105,7 @@ export const packages = defineResource({
         after: wanted.map(({ name }) => [name, given.version ?? newest.get(name)].filter(Boolean).join(' ')).join(', '),
         apply: [step],
         revert: [revertStep(manager, given.lockTimeoutSeconds)],
+        redo: redoSteps(manager, step, given.lockTimeoutSeconds),
         predicts: [
           ...wanted.map(
             (fact): FactPrediction => ({
@@ -138,13 +140,15 @@ function remove(given: Props, manager: ManagerName, facts: readonly PackageFact[
   if (present.length === 0) return [];
   refuseHeld(given, present);
   const names = present.map(({ name }) => name);
+  const step = removeStep(manager, names, given);
   return [
     {
       attribute: 'installed',
       before: shown(present),
       after: null,
-      apply: [removeStep(manager, names, given.lockTimeoutSeconds)],
+      apply: [step],
       revert: [revertStep(manager, given.lockTimeoutSeconds)],
+      redo: redoSteps(manager, step, given.lockTimeoutSeconds),
       risk: riskOfRemoval(names),
       predicts: present.map((fact) => ({
         fact: 'package',

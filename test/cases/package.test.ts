@@ -59,7 +59,7 @@ describe('what apt is asked', () => {
     ],
     ['latest, missing', { name: 'vim', state: 'latest' }, {}, 'install 300 24 - vim'],
     ['absent already', { name: 'vim', state: 'absent' }, {}, null],
-    ['absent', { names: ['vim', 'git'], state: 'absent' }, { vim: {} }, 'remove 300 vim'],
+    ['absent', { names: ['vim', 'git'], state: 'absent' }, { vim: {} }, 'remove 300 - vim'],
   ];
   test.each(cases)('%s', async (_, props, installed, expected, runs) => {
     expect(await words(props, installed, runs)).toBe(expected);

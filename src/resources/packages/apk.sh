@@ -19,6 +19,7 @@
       apk_patiently add --upgrade "$@" || exit 1
       ;;
     remove)
+      shift
       remember || exit 1
       apk_patiently del "$@" || exit 1
       ;;

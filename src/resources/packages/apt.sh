@@ -1,9 +1,10 @@
 # Installs and removes Debian packages, and undoes that. POSIX sh, read from stdin:
 #   sh -s -- install LOCK_SECONDS INDEX_HOURS FLAGS NAME[=VERSION]…     FLAGS: held, or -
-#   sh -s -- remove  LOCK_SECONDS NAME…
+#   sh -s -- remove  LOCK_SECONDS FLAGS NAME…
 #   sh -s -- refresh LOCK_SECONDS SOURCE_FILE
 #   sh -s -- revert  LOCK_SECONDS
-# LAB_ACTION_DIR keeps what was installed before and after; revert reads it.
+#   sh -s -- redo    LOCK_SECONDS
+# LAB_ACTION_DIR keeps what was installed before and after; revert reads it, and keeps in `undone` what redo reads.
 {
   set -u
   DEBIAN_FRONTEND=noninteractive
@@ -15,6 +16,10 @@
   shift 2
   before=$LAB_ACTION_DIR/packages.before
   after=$LAB_ACTION_DIR/packages.after
+  manual=$LAB_ACTION_DIR/manual.before
+  held=$LAB_ACTION_DIR/held.before
+  archives=$LAB_ACTION_DIR/archives
+  undone=$LAB_ACTION_DIR/undone
   lists=/var/lib/apt/lists
 
   # patiently COMMAND… : tries again while another process holds a lock of apt or dpkg, until the deadline. apt waits for
@@ -46,7 +51,7 @@
 
   remember() {
     [ -e "$before" ] && return 0
-    apt-mark showmanual >"$LAB_ACTION_DIR/manual.before" && installed >"$before.new" && mv "$before.new" "$before"
+    apt-mark showmanual >"$manual" && apt-mark showhold >"$held" && installed >"$before.new" && mv "$before.new" "$before"
   }
 
   # An installation that broke off: finish it, or nothing else can be installed.
@@ -71,14 +76,17 @@
     touch $lists
   }
 
-  # The old versions of what is going to be replaced or removed, for revert: they may have left the repository since.
+  # keep_replaced FOLDER WORD… : the old versions of what is going to be replaced or removed, for the way back: they may have
+  # left the repository by then.
   keep_replaced() {
-    mkdir -p "$LAB_ACTION_DIR/archives"
+    folder=$1
+    shift
+    mkdir -p "$folder"
     apt-get -s -q -o Debug::NoLocking=1 "$@" </dev/null 2>/dev/null |
       sed -n -e 's/^Inst \([^ ]*\) \[\([^]]*\)\].*/\1=\2/p' -e 's/^Remv \([^ ]*\) \[\([^]]*\)\].*/\1=\2/p' |
       sort -u >"$LAB_ACTION_DIR/replaced"
     while IFS= read -r package; do
-      (cd "$LAB_ACTION_DIR/archives" && apt-get download -q -q -o APT::Sandbox::User=root "$package" </dev/null >/dev/null 2>&1) ||
+      (cd "$folder" && apt-get download -q -q -o APT::Sandbox::User=root "$package" </dev/null >/dev/null 2>&1) ||
         echo "$package is in no repository any more: it could not be put back without it"
     done <"$LAB_ACTION_DIR/replaced"
   }
@@ -92,6 +100,86 @@
     refresh && apt "$@"
   }
 
+  # What redo needs, noted before an undoing, once an action: the notes of the action that is undone were copied, and name that
+  # one.
+  note_undone() {
+    [ "$(cat "$undone/by" 2>/dev/null)" != "$LAB_ACTION_DIR" ] || return 0
+    rm -rf "$undone" && mkdir "$undone" && installed >"$undone/before" && apt-mark showmanual >"$undone/manual" &&
+      apt-mark showhold >"$undone/held" && printf '%s\n' "$LAB_ACTION_DIR" >"$undone/by"
+  }
+
+  # The configuration of what is purged, as somebody may have edited it.
+  keep_configuration() {
+    # shellcheck disable=SC2016
+    dpkg-query -W -f='${Conffiles}\n' "$@" | awk '$1 ~ /^\// { print substr($1, 2) }' | (
+      cd / && while IFS= read -r path; do if [ -e "$path" ]; then printf '%s\n' "$path"; fi; done
+    ) >"$undone/conffiles"
+    [ ! -s "$undone/conffiles" ] || tar -C / -cf "$undone/conffiles.tar" -T "$undone/conffiles"
+  }
+
+  # mark WORD : the packages named on standard input; none are fine.
+  mark() { while IFS= read -r name; do apt-mark "$1" "$name" </dev/null >/dev/null; done; }
+
+  # From what is there in $after to what was there in $before.
+  put_back() {
+    installed >"$LAB_ACTION_DIR/packages.now"
+    # Only what this action brought and nobody removed since, and only what it took and nobody brought back.
+    awk -F '\t' -v added="$LAB_ACTION_DIR/added" -v purge="$LAB_ACTION_DIR/purge" -v back="$LAB_ACTION_DIR/back" '
+      FILENAME == ARGV[1] { old[$1] = $2; oldstate[$1] = substr($3, 2, 1); next }
+      FILENAME == ARGV[2] { new[$1] = $2; newstate[$1] = substr($3, 2, 1); next }
+      { now[$1] = $2; nowstate[$1] = substr($3, 2, 1) }
+      END {
+        printf "" > added; printf "" > purge; printf "" > back
+        for (name in new) if (newstate[name] != "n" && oldstate[name] != "i") {
+          if (nowstate[name] != "" && nowstate[name] != "c" && nowstate[name] != "n") print name > added
+          if (oldstate[name] != "c" && nowstate[name] != "") print name > purge
+        }
+        for (name in old) if (oldstate[name] == "i") {
+          if (newstate[name] == "i" && new[name] == old[name]) continue
+          if (nowstate[name] == "i" && now[name] == old[name]) continue
+          print name "\t" old[name] > back
+        }
+      }' "$before" "$after" "$LAB_ACTION_DIR/packages.now"
+    set --
+    while IFS='	' read -r name version; do
+      # An archive kept by us is named after the package and the version, with ":" written as "%3a".
+      archive=$(find "$archives" -name "${name%%:*}_$(printf '%s' "$version" | sed 's/:/%3a/g')_*.deb" 2>/dev/null | head -n 1)
+      set -- "$@" "${archive:-$name=$version}"
+    done <"$LAB_ACTION_DIR/back"
+    while IFS= read -r name; do set -- "$@" "$name-"; done <"$LAB_ACTION_DIR/added"
+    if [ $# -gt 0 ]; then
+      # Whatever else would have to go with what is removed was installed since and needs it: that is not ours to remove.
+      apt-get -s -q -o Debug::NoLocking=1 --allow-downgrades --allow-change-held-packages install "$@" </dev/null 2>/dev/null |
+        sed -n 's/^Remv \([^ ]*\) .*/\1/p' >"$LAB_ACTION_DIR/removals"
+      sed 's/:.*//' "$LAB_ACTION_DIR/added" >"$LAB_ACTION_DIR/added.names"
+      if others=$(sed 's/:.*//' "$LAB_ACTION_DIR/removals" | grep -v -x -F -f "$LAB_ACTION_DIR/added.names"); then
+        echo "cannot be taken back: installed since, and in need of it: $(echo "$others" | tr "\n" " ")"
+        exit 1
+      fi
+      # What is taken back must be there for redo.
+      [ "$verb" = redo ] || keep_replaced "$undone/archives" --allow-downgrades --allow-change-held-packages install "$@"
+      # The archives are where only root may read; apt would fetch them as another user.
+      take_back() { apt -o APT::Sandbox::User=root --allow-downgrades --allow-change-held-packages install "$@"; }
+      # What cannot be configured may be the very package that goes, so it is not mended before.
+      take_back "$@" || { mend && take_back "$@"; } || exit 1
+    fi
+    # Configuration that was not there before goes too.
+    set --
+    while IFS= read -r name; do
+      # shellcheck disable=SC2016
+      case $(dpkg-query -W -f='${db:Status-Abbrev}' "$name" 2>/dev/null) in ?c*) set -- "$@" "$name" ;; esac
+    done <"$LAB_ACTION_DIR/purge"
+    if [ $# -gt 0 ]; then
+      [ "$verb" = redo ] || keep_configuration "$@"
+      patiently dpkg --purge "$@" || exit 1
+    fi
+    # Of those that came back: which of them somebody had asked for, and which somebody held.
+    cut -f 1 "$LAB_ACTION_DIR/back" | sed 's/:.*//' | sort -u >"$LAB_ACTION_DIR/back.names"
+    grep -v -x -F -f "$manual" "$LAB_ACTION_DIR/back.names" | mark auto
+    grep -x -F -f "$manual" "$LAB_ACTION_DIR/back.names" | mark manual
+    grep -x -F -f "$held" "$LAB_ACTION_DIR/back.names" | mark hold
+  }
+
   case $verb in
     install)
       index_hours=$1
@@ -100,11 +188,11 @@
       refreshed=no
       remember || exit 1
       index_is_fresh $((index_hours * 60)) || refresh || exit 1
-      case $flags in *held*) held=--allow-change-held-packages ;; *) held= ;; esac
+      case $flags in *held*) change_held=--allow-change-held-packages ;; *) change_held= ;; esac
       # A version that is named may be older than the one that is there.
       case "$*" in *=*) downgrade=--allow-downgrades ;; *) downgrade= ;; esac
-      keep_replaced install ${held:+"$held"} ${downgrade:+"$downgrade"} "$@"
-      transact install ${held:+"$held"} ${downgrade:+"$downgrade"} "$@"
+      keep_replaced "$archives" install ${change_held:+"$change_held"} ${downgrade:+"$downgrade"} "$@"
+      transact install ${change_held:+"$change_held"} ${downgrade:+"$downgrade"} "$@"
       result=$?
       installed >"$after"
       [ "$result" -eq 0 ] || exit "$result"
@@ -121,9 +209,11 @@
       ;;
     remove)
       refreshed=yes
+      case $1 in held) change_held=--allow-change-held-packages ;; *) change_held= ;; esac
+      shift
       remember || exit 1
-      keep_replaced remove "$@"
-      transact remove "$@"
+      keep_replaced "$archives" ${change_held:+"$change_held"} remove "$@"
+      transact ${change_held:+"$change_held"} remove "$@"
       result=$?
       installed >"$after"
       exit "$result"
@@ -137,57 +227,19 @@
     revert)
       [ -e "$before" ] || exit 0
       [ -e "$after" ] || installed >"$after"
-      installed >"$LAB_ACTION_DIR/packages.now"
-      # Only what this action brought and nobody removed since, and only what it took and nobody brought back.
-      awk -F '\t' -v added="$LAB_ACTION_DIR/added" -v purge="$LAB_ACTION_DIR/purge" -v back="$LAB_ACTION_DIR/back" '
-        FILENAME == ARGV[1] { old[$1] = $2; oldstate[$1] = substr($3, 2, 1); next }
-        FILENAME == ARGV[2] { new[$1] = $2; newstate[$1] = substr($3, 2, 1); next }
-        { now[$1] = $2; nowstate[$1] = substr($3, 2, 1) }
-        END {
-          printf "" > added; printf "" > purge; printf "" > back
-          for (name in new) if (newstate[name] != "n" && oldstate[name] != "i") {
-            if (nowstate[name] != "" && nowstate[name] != "c" && nowstate[name] != "n") print name > added
-            if (oldstate[name] != "c" && nowstate[name] != "") print name > purge
-          }
-          for (name in old) if (oldstate[name] == "i") {
-            if (newstate[name] == "i" && new[name] == old[name]) continue
-            if (nowstate[name] == "i" && now[name] == old[name]) continue
-            print name "\t" old[name] > back
-          }
-        }' "$before" "$after" "$LAB_ACTION_DIR/packages.now"
-      set --
-      while IFS='	' read -r name version; do
-        # An archive kept by us is named after the package and the version, with ":" written as "%3a".
-        archive=$(find "$LAB_ACTION_DIR/archives" -name "${name%%:*}_$(printf '%s' "$version" | sed 's/:/%3a/g')_*.deb" 2>/dev/null | head -n 1)
-        set -- "$@" "${archive:-$name=$version}"
-      done <"$LAB_ACTION_DIR/back"
-      while IFS= read -r name; do set -- "$@" "$name-"; done <"$LAB_ACTION_DIR/added"
-      if [ $# -gt 0 ]; then
-        # Whatever else would have to go with what is removed was installed since and needs it: that is not ours to remove.
-        apt-get -s -q -o Debug::NoLocking=1 --allow-downgrades --allow-change-held-packages install "$@" </dev/null 2>/dev/null |
-          sed -n 's/^Remv \([^ ]*\) .*/\1/p' >"$LAB_ACTION_DIR/removals"
-        sed 's/:.*//' "$LAB_ACTION_DIR/added" >"$LAB_ACTION_DIR/added.names"
-        if others=$(sed 's/:.*//' "$LAB_ACTION_DIR/removals" | grep -v -x -F -f "$LAB_ACTION_DIR/added.names"); then
-          echo "cannot be taken back: installed since, and in need of it: $(echo "$others" | tr "\n" " ")"
-          exit 1
-        fi
-        # The archives are where only root may read; apt would fetch them as another user.
-        take_back() { apt -o APT::Sandbox::User=root --allow-downgrades --allow-change-held-packages install "$@"; }
-        # What cannot be configured may be the very package that goes, so it is not mended before.
-        take_back "$@" || { mend && take_back "$@"; } || exit 1
+      note_undone || exit 1
+      put_back || exit 1
+      installed >"$undone/after"
+      ;;
+    redo)
+      if [ ! -e "$undone/before" ]; then
+        echo 'nothing was noted when it was undone'
+        exit 1
       fi
-      # Configuration that was not there before goes too.
-      set --
-      while IFS= read -r name; do
-        # shellcheck disable=SC2016
-        case $(dpkg-query -W -f='${db:Status-Abbrev}' "$name" 2>/dev/null) in ?c*) set -- "$@" "$name" ;; esac
-      done <"$LAB_ACTION_DIR/purge"
-      if [ $# -gt 0 ]; then patiently dpkg --purge "$@" || exit 1; fi
-      # Which packages somebody asked for, and which only came along.
-      apt-mark showmanual | grep -v -x -F -f "$LAB_ACTION_DIR/manual.before" >"$LAB_ACTION_DIR/manual.new"
-      cut -f 1 "$before" | sed 's/:.*//' | sort -u >"$LAB_ACTION_DIR/names.before"
-      sed 's/:.*//' "$LAB_ACTION_DIR/manual.new" | grep -x -F -f "$LAB_ACTION_DIR/names.before" >"$LAB_ACTION_DIR/automatic"
-      if [ -s "$LAB_ACTION_DIR/automatic" ] && [ -s "$LAB_ACTION_DIR/back" ]; then xargs apt-mark auto <"$LAB_ACTION_DIR/automatic" >/dev/null; fi
+      before=$undone/before after=$undone/after manual=$undone/manual held=$undone/held archives=$undone/archives
+      [ -e "$after" ] || installed >"$after"
+      put_back || exit 1
+      [ ! -e "$undone/conffiles.tar" ] || tar -C / -xpf "$undone/conffiles.tar"
       ;;
   esac
   exit 0

@@ -19,6 +19,7 @@
       exit "$result"
       ;;
     remove)
+      shift
       remember || exit 1
       dnf -y remove "$@" </dev/null
       result=$?

@@ -73,8 +73,12 @@ export function installStep(manager: ManagerName, request: InstallRequest): Step
   return run(manager, 'install', request.lockTimeoutSeconds, [String(request.indexMaxAgeHours), flags, ...names]);
 }
 
-export function removeStep(manager: ManagerName, names: readonly string[], lockTimeoutSeconds: number): Step {
-  return run(manager, 'remove', lockTimeoutSeconds, names);
+export function removeStep(
+  manager: ManagerName,
+  names: readonly string[],
+  { allowHeld, lockTimeoutSeconds }: Pick<InstallRequest, 'allowHeld' | 'lockTimeoutSeconds'>,
+): Step {
+  return run(manager, 'remove', lockTimeoutSeconds, [allowHeld ? 'held' : '-', ...names]);
 }
 
 /** Reads the index of one repository (apt), or all of them. */
@@ -85,6 +89,13 @@ export function refreshStep(manager: ManagerName, sourceFile: string, lockTimeou
 /** Undoes what the action of the same resource installed, upgraded or removed. */
 export function revertStep(manager: ManagerName, lockTimeoutSeconds: number): Step {
   return run(manager, 'revert', lockTimeoutSeconds, []);
+}
+
+/** Does again what `revertStep` undid: apt from what the undoing kept, the others from what their repositories have. */
+export function redoSteps(manager: ManagerName, apply: Step, lockTimeoutSeconds: number): readonly Step[] {
+  if (manager === 'apt') return [run(manager, 'redo', lockTimeoutSeconds, [])];
+  // What is there now is what the next undoing has to lead back to.
+  return [{ do: 'run', argv: ['sh', '-c', 'rm -f "$LAB_ACTION_DIR"/*.before "$LAB_ACTION_DIR"/*.after'] }, apply];
 }
 
 /** A slow mirror and many packages may take long; waiting for the lock comes on top. */

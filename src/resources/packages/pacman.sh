@@ -19,6 +19,7 @@
       exit "$result"
       ;;
     remove)
+      shift
       remember || exit 1
       pacman -R --noconfirm "$@" </dev/null
       result=$?
