@@ -34,8 +34,15 @@ lab_in_private() {
   case $(stat -c %u:%a .) in "$(id -u):700" | "$(id -u):2700") ;; *) return 1 ;; esac
 }
 
-# lab_new_file FILE MODE OWNER
-lab_new_file() (lab_in_private && cp "$1" ./new && chown "$3" ./new && chmod "$2" ./new)
+# lab_new_file FILE MODE OWNER OLD : OLD is what it takes the place of.
+lab_new_file() (
+  lab_in_private && cp "$1" ./new || return 1
+  # ACLs and extended attributes stay with the file, if it was root's or its owner's; not every cp knows how.
+  if [ -f "$4" ] && [ ! -L "$4" ]; then
+    case $(stat -c %u:%U "$4") in 0:* | *":${3%%:*}" | "${3%%:*}:"*) cp --attributes-only --preserve=mode,xattr "$4" ./new 2>/dev/null ;; esac
+  fi
+  chown "$3" ./new && chmod "$2" ./new
+)
 
 # lab_write FILE PATH TEMPORARY MODE OWNER GROUP [VALIDATE…] : the new file is complete, synced, owned and validated
 # beside the old one, where relative includes find what they name, before a rename puts it in its place.
@@ -51,7 +58,7 @@ lab_write() {
     return 1
   fi
   LAB_PRIVATE=$lab_temporary.d
-  if mkdir -m 0700 "$LAB_PRIVATE" && lab_new_file "$lab_blob" "$lab_mode" "$lab_owner" &&
+  if mkdir -m 0700 "$LAB_PRIVATE" && lab_new_file "$lab_blob" "$lab_mode" "$lab_owner" "$lab_path" &&
     mv -f -T "$LAB_PRIVATE/new" "$lab_temporary" && rmdir "$LAB_PRIVATE" &&
     lab_valid "$@" && lab_sync "$lab_temporary" && lab_move "$lab_temporary" "$lab_path"; then
     return 0
