@@ -87,6 +87,8 @@ export class KillTarget implements AsyncDisposable {
   run(version: Version, options: RunOnOptions = {}): Promise<Outcome> {
     return runOn(this.host, () => everyResource(version, this.checksums), {
       guardSeconds,
+      // Those who strike look at the differences themselves.
+      unforeseen: true,
       address: () => this.host.address,
       ...options,
     });

@@ -17,14 +17,14 @@ const runMs = 4000;
 
 /**
  * Every boundary of every action for every victim, towards one version or the other by turns: before the journal says that
- * it begins, between that and its first command, when all its commands have run and the journal does not say so yet, and at
- * the end of each stage.
+ * it begins, when all its commands have run and the journal does not say so yet, and at the end of each stage. What is left
+ * of a host is different between `begin` and the first command as well.
  */
 export function atEveryBoundary(journals: Readonly<Record<Version, readonly string[]>>): Strikes {
   const strikes: Strikes = { a: [], b: [] };
   victims.forEach((victim, turn) => {
     for (const version of ['a', 'b'] as const) {
-      const points = boundariesOf(journals[version]);
+      const points = journals[version].flatMap((line) => boundariesAt(line, victim));
       const mine = points.filter((_, index) => (index + turn) % 2 === (version === 'a' ? 0 : 1));
       strikes[version].push(...mine.map((when) => ({ victim, when })));
     }
@@ -32,12 +32,11 @@ export function atEveryBoundary(journals: Readonly<Record<Version, readonly stri
   return strikes;
 }
 
-function boundariesOf(journal: readonly string[]): string[] {
-  return journal.flatMap((line) => {
-    const [stage, word, number] = line.split(' ');
-    if (word === 'begin') return [`apply ${stage} begin ${number}`, `apply ${stage} after begin ${number}`];
-    return word === 'done' || word === 'end' ? [`apply ${stage} ${word} ${number}`] : [];
-  });
+function boundariesAt(line: string, victim: Victim): string[] {
+  const [stage, word, what] = line.split(' ');
+  const point = `apply ${stage} ${word} ${what}`;
+  if (word === 'begin' && victim === 'host') return [point, `apply ${stage} after begin ${what}`];
+  return word === 'begin' || word === 'done' || word === 'end' ? [point] : [];
 }
 
 /** In the middle of actions: of the host before one of its commands, and while it takes that back; and of all three at any time. */
@@ -63,7 +62,11 @@ export function atRandom(
 /** The host goes down in the middle of an action, and perhaps again while the next boot takes that back. */
 function insideAnAction({ stage, number }: Action, random: Random, again: boolean): Strike {
   const afterwards = again ? [`recover ${stage} begin ${number} +${random.integer(4)}`] : [];
-  return { victim: 'host', when: `apply ${stage} after begin ${number} +${random.integer(8)}`, afterwards };
+  return {
+    victim: 'host',
+    when: `apply ${stage} after begin ${number} +${random.integer(1 + random.integer(16))}`,
+    afterwards,
+  };
 }
 
 /**

@@ -122,6 +122,6 @@ exec "/usr/sbin/$name" "$@"
 SCRIPT
 chmod 755 /usr/local/bin/hold /usr/local/bin/cksum /usr/local/bin/sync /usr/local/bin/in-front
 for name in apt-get chmod chown chpasswd cp curl dpkg git gpasswd groupadd groupdel groupmod install ln mkdir mktemp mount mv rm \
-  rmdir systemctl tar touch truncate umount useradd userdel usermod; do
+  rmdir sleep systemctl tar touch truncate umount useradd userdel usermod; do
   ln -s in-front "/usr/local/bin/$name"
 done
