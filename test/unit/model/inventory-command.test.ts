@@ -29,7 +29,9 @@ describe('lab inventory', () => {
   test('lists every kind in aligned tables', async () => {
     const text = await lab('-i', homelab);
     expect(text).toMatch(/^HOST {3}CONNECT {10}GROUPS {11}ADDRESSES$/m);
-    expect(text).toMatch(/^nas {4}root@10\.77\.1\.10 {2}storage indoors {2}home 10\.77\.1\.10, vpn 10\.80\.0\.10 fd80::10$/m);
+    expect(text).toMatch(
+      /^nas {4}root@10\.77\.1\.10 {2}storage indoors {2}home 10\.77\.1\.10, vpn 10\.80\.0\.10 fd80::10$/m,
+    );
     expect(text).toMatch(/^indoors {2}storage cluster {2}nas node1 node2$/m);
     expect(text).toMatch(/^phone {3}ada$/m);
     expect(text).toMatch(/^photos {3}nas {4}2342\/tcp {2}http {2}photos\.example\.dev via vps {2}photos\.home\.arpa$/m);
