@@ -131,7 +131,7 @@ export class KillTarget implements AsyncDisposable {
   async quiet(): Promise<void> {
     await this.host.sh(`tries=0
       while pgrep -f '/var/lib/lab/[r]uns' >/dev/null || pgrep -f 'sshd: [r]oot' >/dev/null; do
-        tries=$((tries + 1)); [ $tries -lt 2400 ] || { ps -eo pid,args; exit 1; }; sleep 0.05
+        tries=$((tries + 1)); [ $tries -lt 2400 ] || { ps -eo pid,args; exit 1; }; /bin/sleep 0.05
       done`);
   }
 
@@ -170,7 +170,7 @@ export class KillTarget implements AsyncDisposable {
   /** False when nothing came to the point in time. */
   async isHeld(id: string, seconds: number): Promise<boolean> {
     const script = `tries=0; until [ -e /var/lib/kills/halted.${id} ]; do
-      tries=$((tries + 1)); [ $tries -lt ${seconds * 50} ] || exit 1; sleep 0.02; done`;
+      tries=$((tries + 1)); [ $tries -lt ${seconds * 50} ] || exit 1; /bin/sleep 0.02; done`;
     return (await this.host.exec(['sh', '-c', script])).exitCode === 0;
   }
 

@@ -87,6 +87,8 @@ async function hit(target: KillTarget, blow: Strike, wanted: Version, complaints
   }
   const finished = await run.ended;
   await target.holdNothing();
+  if (victim === 'host' && hold !== undefined && (finished?.status === 'changed' || finished?.status === 'ok'))
+    complaints.push(`the run that lost its host: ${described(finished)}`);
   // A connection that is lost while a stage runs is made anew; one that is lost before is an error.
   if (victim === 'connection' && hold !== undefined) complaints.push(...complaintsAbout('the run', finished));
   return kills;

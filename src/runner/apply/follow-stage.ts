@@ -153,6 +153,11 @@ export class Follower {
         host: this.#host,
         hint: 'run this again when nobody else is at work on the host: it finds out what was done',
       });
+    if (this.#end === 'interrupted')
+      throw new LabError('CONNECTION_LOST', 'the host went down in the middle of the plan', {
+        host: this.#host,
+        hint: 'it took back what was half done when it came up again; run this again for the rest',
+      });
     const refused = this.#end === 'refused';
     throw new LabError(
       'JOURNAL',
