@@ -1,5 +1,7 @@
+import { z } from 'zod';
 import { resolveInventory } from '../../src/model/resolve-inventory.ts';
 import type { Play, Playbook } from '../../src/playbook/contract.ts';
+import { defineRole } from '../../src/playbook/define-role.ts';
 import type { ResourceTree } from '../../src/resources/contract.ts';
 import type { HostFinished, PlannedResource, RunEvent, RunMode } from '../../src/runner/events.ts';
 import { type RunResult, run } from '../../src/runner/run.ts';
@@ -29,6 +31,8 @@ export interface RunOnOptions {
   readonly onDisconnect?: Playbook['onDisconnect'];
   readonly guardSeconds?: number;
   readonly prune?: boolean;
+  /** Declares the resources in a role of that name. */
+  readonly role?: string;
   /** The host does something that no plan can know of; otherwise every run must do what was planned, and nothing else. */
   readonly unforeseen?: boolean;
 }
@@ -52,11 +56,12 @@ export async function runOnAll(
 ): Promise<{ readonly result: RunResult; readonly events: readonly RunEvent[] }> {
   const addresses = Object.entries(hosts).map(([name, { address }]) => [name, { address }]);
   const inventory = resolveInventory({ hosts: Object.fromEntries(addresses) }, { at: undefined });
+  const { role } = options;
   const play: Play = {
     name: 'test',
     hosts: ['all'],
-    roles: [],
-    resources: ({ host }) => resources(host.name),
+    roles: role === undefined ? [] : [roleOf(role, resources)],
+    resources: ({ host }) => (role === undefined ? resources(host.name) : []),
     tags: [],
     at: undefined,
   };
@@ -87,6 +92,10 @@ export async function runOnAll(
   });
   if (!options.unforeseen) refuseDifferences(events);
   return { result, events };
+}
+
+function roleOf(name: string, resources: (host: string) => ResourceTree) {
+  return defineRole({ name, params: z.object({}), resources: ({ host }) => resources(host.name) })();
 }
 
 /** The plan tells the truth: over all tests, what happened is what was planned. */

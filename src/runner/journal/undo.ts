@@ -55,7 +55,8 @@ function restartPlan({ at, action }: Undoable): ActionPlan {
     settle: action.settle,
     redo: [],
     lost: [],
-    undoes: at,
+    // One that did more besides is taken back by what undoes that.
+    ...(changes.length === action.changes.length && { undoes: at }),
   };
 }
 
