@@ -16,7 +16,7 @@ export async function revertLastRun(host: StartedHost): Promise<readonly number[
   const log = await host.sh(`
     read -r run </var/lib/lab/last-run
     for stage in $(ls -d /var/lib/lab/runs/$run/stage-* | sort -r); do sh $stage/program revert $stage 2>&1; done`);
-  const results = [...log.matchAll(/^[0-9a-f]{32} z \d+ (\d+)$/gm)].map(([, status]) => Number(status));
+  const results = [...log.matchAll(/^[0-9a-f]{32} undone \d+ (\d+)$/gm)].map(([, status]) => Number(status));
   if (results.some((status) => status !== 0)) throw new Error(`the way back failed:\n${log}`);
   return results;
 }

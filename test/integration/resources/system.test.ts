@@ -44,7 +44,8 @@ const state = async () =>
     // An account that comes back stands at the end.
     await host.sh(`for file in ${accounts.join(' ')}; do stat -c '%a %U %G' $file; sort $file; done`),
     await host.sh(
-      'systemctl list-unit-files --no-legend; systemctl list-units --all --no-legend --plain --type=service,timer | cut -c1-100',
+      // What nothing mentions any more is forgotten.
+      'systemctl daemon-reload; systemctl list-unit-files --no-legend; systemctl list-units --all --no-legend --plain --type=service,timer | cut -c1-100',
     ),
     await host.sh('cat /proc/sys/net/ipv4/ip_forward /proc/sys/net/ipv4/ip_local_port_range'),
   ].join('\n');
