@@ -97,6 +97,8 @@ lab_read_kept() {
       echo absent
     elif [ -e "$lab_saved.reference" ]; then
       echo reference
+    elif [ -e "$lab_saved.listed" ]; then
+      printf '%s\n' "$(lab_sum_of_listing "$lab_saved")"
     elif [ -e "$lab_saved" ] || [ -L "$lab_saved" ]; then
       printf '%s\n' "$(lab_sum_of_tree "$lab_saved")"
     else

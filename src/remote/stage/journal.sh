@@ -96,10 +96,15 @@ lab_save() {
     # The same file under a second name: what replaces it at PATH leaves it alone. Mode and owner are common to both names.
     stat -c '%a %u:%g %s:%Y' "$3" >"$lab_saved.reference" && lab_journal "saved $1 $2 reference"
   elif [ -d "$3" ] && [ ! -L "$3" ] && [ "$(du -skx "$3" 2>/dev/null | cut -f 1)" -gt "$lab_large_tree" ] && cp -a -l "$3" "$lab_saved" 2>/dev/null; then
-    lab_journal "saved $1 $2 reference"
+    lab_sum_of_listing "$lab_saved" >"$lab_saved.listed" && lab_journal "saved $1 $2 $(lab_line_of "$lab_saved.listed")"
   else
     cp -a "$3" "$lab_saved" && lab_sync "$lab_saved" && lab_journal "saved $1 $2 $(lab_sum_of_tree "$lab_saved")"
   fi
+}
+
+# lab_sum_of_listing FOLDER : one checksum of the names, sizes and times below a folder that is too large to be read.
+lab_sum_of_listing() {
+  (cd "$1" && find . -type f -exec stat -c '%n %s %Y' {} + | sort | sha256sum | cut -d ' ' -f 1)
 }
 
 # lab_sum_of_tree PATH : one checksum for a file, or for all files below a folder.

@@ -12,7 +12,7 @@ import { type JournaledAction, parseAction, parseMeta, type RunMeta } from './re
 const script = [
   readOwnFile('remote/process.sh'),
   readOwnFile('remote/fingerprint.sh'),
-  functionsOf(readOwnFile('remote/stage/journal.sh'), ['lab_sum_of_tree']),
+  functionsOf(readOwnFile('remote/stage/journal.sh'), ['lab_sum_of_listing', 'lab_sum_of_tree']),
   readOwnFile('remote/history.sh'),
 ]
   .join('\n')

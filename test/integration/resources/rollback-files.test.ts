@@ -41,6 +41,7 @@ beforeAll(async () => {
     setfacl -m u:games:r text && setfattr -n user.note -v kept text
     mkdir -m 2770 tree && chown daemon:games tree && echo inside >tree/file && ln -s file tree/link
     ln -s text link && ln -s nowhere dangling && echo old >old && mkfifo pipe
+    mkdir big && head -c 70000000 /dev/zero >big/file && head -c 9000000 /dev/zero >large && chmod 640 large
     echo '# nothing' >/etc/cron.d/other && echo '1 1 * * * root true' >/etc/cron.d/job
     cd /run/www && sha256sum one.tar.gz two.tar.gz tree/second`);
   localArchive = join(mkdtempSync(join(tmpdir(), 'labwright-test-')), 'local.tar.gz');
@@ -84,6 +85,7 @@ const cases: readonly (readonly [string, () => ResourceTree])[] = [
     () => [
       file({ path: '/srv/text', content: 'other', mode: '0604' }),
       file({ path: '/srv/old', content: 'old\n', mode: '4711' }),
+      file({ path: '/srv/large', content: 'small\n', mode: '0600', owner: 'daemon' }),
       directory({ path: '/srv/tree', mode: '0700', owner: 'root', group: 'root' }),
       symlink({ path: '/srv/dangling', target: 'tree' }),
       gitCheckout({ path: '/srv/clone', repository: '/run/origin', revision: 'main' }),
@@ -105,6 +107,7 @@ const cases: readonly (readonly [string, () => ResourceTree])[] = [
   [
     'what goes',
     () => [
+      absent({ path: '/srv/big', recursive: true }),
       absent({ path: '/srv/text' }),
       absent({ path: '/srv/pipe' }),
       symlink({ path: '/srv/link', state: 'absent' }),
