@@ -8,7 +8,7 @@ import { strike } from './strike.ts';
 /** Hosts that are struck side by side. */
 const lanes = 2;
 /** Strikes in the middle of actions, towards either version. */
-const randomStrikes = 48;
+const randomStrikes = 50;
 
 it('survives the death of the connection, the controller and the host at every boundary and in between', async () => {
   const seed = seedOfTests();

@@ -39,7 +39,10 @@ function boundariesAt(line: string, victim: Victim): string[] {
   return word === 'begin' || word === 'done' || word === 'end' ? [point] : [];
 }
 
-/** In the middle of actions: of the host before one of its commands, and while it takes that back; and of all three at any time. */
+/**
+ * In the middle of actions: of the host before one of its commands, and while it takes that back; of the program alone; and of
+ * all but that at any time.
+ */
 export function atRandom(
   journals: Readonly<Record<Version, readonly string[]>>,
   random: Random,
@@ -50,9 +53,11 @@ export function atRandom(
     const actions = actionsOf(journals[version]);
     const guarded = new Set(journals[version].filter((line) => / guard /.test(line)).map((line) => Number(line[0])));
     for (let number = 0; number < count; number++) {
-      const kind = number % 4;
+      const kind = number % 5;
       if (kind === 0) strikes[version].push({ victim: random.pick(victims), when: random.integer(runMs) });
       else if (kind === 3) strikes[version].push(insideAnUndoing(actions, guarded, random));
+      else if (kind === 4)
+        strikes[version].push({ ...insideAnAction(random.pick(actions), random, false), victim: 'program' });
       else strikes[version].push(insideAnAction(random.pick(actions), random, kind === 2));
     }
   }

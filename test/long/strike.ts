@@ -9,8 +9,11 @@ import type { ControllerTask } from './controller.ts';
 import { other, type Version } from './every-resource.ts';
 import { guardSeconds, type KillTarget } from './kill-target.ts';
 
-/** Who dies: the connection (sshd's process for it), the controller (SIGKILL), or the host (`docker kill`, then it boots). */
-export type Victim = 'connection' | 'controller' | 'host';
+/**
+ * Who dies: the connection (sshd's process for it), the controller (SIGKILL), the host (`docker kill`, then it boots), or the
+ * program that changes the host, alone (SIGKILL, as when the host is out of memory).
+ */
+export type Victim = 'connection' | 'controller' | 'host' | 'program';
 
 /** One kill, or several, in the middle of a run. */
 export interface Strike {
@@ -43,7 +46,8 @@ export async function strike(target: KillTarget, blow: Strike): Promise<StrikeRe
   const complaints: string[] = [];
   const kills = await hit(target, blow, wanted, complaints);
   await target.quiet();
-  complaints.push(...(await target.inBetween()));
+  // Nothing on a running host takes note of a program that is killed: the next run does.
+  if (blow.victim !== 'program') complaints.push(...(await target.inBetween()));
   if (blow.becomes !== undefined) complaints.push(...(await becameOf(target, blow.becomes)));
   // Whatever was left is done by the next run, and a further one has nothing to do.
   const next = await target.run(wanted);
@@ -87,8 +91,12 @@ async function hit(target: KillTarget, blow: Strike, wanted: Version, complaints
   }
   const finished = await run.ended;
   await target.holdNothing();
-  if (victim === 'host' && hold !== undefined && (finished?.status === 'changed' || finished?.status === 'ok'))
-    complaints.push(`the run that lost its host: ${described(finished)}`);
+  if (
+    (victim === 'host' || victim === 'program') &&
+    hold !== undefined &&
+    (finished?.status === 'changed' || finished?.status === 'ok')
+  )
+    complaints.push(`the run that lost its ${victim}: ${described(finished)}`);
   // A connection that is lost while a stage runs is made anew; one that is lost before is an error.
   if (victim === 'connection' && hold !== undefined) complaints.push(...complaintsAbout('the run', finished));
   return kills;
@@ -97,6 +105,7 @@ async function hit(target: KillTarget, blow: Strike, wanted: Version, complaints
 async function kill(target: KillTarget, victim: Victim, run: UnderWay, more: boolean): Promise<void> {
   if (victim === 'host') return more ? target.powerCycleOnly() : target.powerCycle();
   if (victim === 'controller') run.kill();
+  else if (victim === 'program') await target.host.sh(`pkill -KILL -f '[p]rogram apply' || true`);
   else await target.host.sh(`pkill -KILL -f 'sshd: [r]oot' || true`);
   await target.letGo();
 }
