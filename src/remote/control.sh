@@ -83,10 +83,20 @@ lab_break_stale_lock() {
     if ln "$LAB_STATE/runs/$LAB_RUN/owner" "$LAB_STATE/lock" 2>/dev/null; then
       lab_broken=0
       [ -z "$lab_held_run" ] || printf 'stale=%s\n' "$lab_held_run"
+      lab_forget_unstarted "$lab_held_run"
     fi
   fi
   rm -f "$LAB_STATE/lock.breaking"
   return "$lab_broken"
+}
+
+# lab_forget_unstarted RUN : what came of an upload that broke off before its first stage ran.
+lab_forget_unstarted() {
+  [ -n "$1" ] && [ "$1" != "$LAB_RUN" ] || return 0
+  for lab_path in "$LAB_STATE/runs/$1"/stage-*/settings "$LAB_STATE/runs/$1/state"; do
+    [ ! -e "$lab_path" ] || return 0
+  done
+  rm -rf "$LAB_STATE/runs/$1"
 }
 
 # lab_stage NUMBER : makes the folder that the uploads go into.

@@ -116,6 +116,19 @@ describeShells('the lock of a host', (shell) => {
     for (const session of sessions) await session[Symbol.asyncDispose]();
   });
 
+  it.each([true, false])(
+    'leaves nothing of an upload that broke off when it is taken over (a stage ran: %s)',
+    async (ran) => {
+      const state = freshState();
+      leaveLock(state, { boot, pid: await deadPid() });
+      const stage = join(state, 'runs/earlier/stage-1');
+      mkdirSync(join(stage, 'blobs'), { recursive: true });
+      writeFileSync(join(stage, ran ? 'settings' : 'program'), 'x');
+      await lockOnce(shell, state, 'three');
+      expect(existsSync(join(state, 'runs/earlier'))).toBe(ran);
+    },
+  );
+
   it('is stale when neither shell nor stage of its owner lives, and a run that takes it over says so', async () => {
     const state = freshState();
     leaveLock(state, { boot, pid: await deadPid(), stagePid: await deadPid() });
