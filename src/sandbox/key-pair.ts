@@ -13,11 +13,20 @@ export interface KeyPair {
 export function ensureKeyPair(directory: string): KeyPair {
   const identityFile = join(directory, 'id_ed25519');
   if (!existsSync(identityFile)) {
-    const pair = ssh2.utils.generateKeyPairSync('ed25519', { comment: 'lab sandbox' });
+    const pair = usablePair();
     mkdirSync(directory, { recursive: true, mode: 0o700 });
     chmodSync(directory, 0o700);
     writeFileSync(`${identityFile}.pub`, `${pair.public}\n`);
     writeFileSync(identityFile, pair.private, { mode: 0o600 });
   }
   return { identityFile, publicKey: readFileSync(`${identityFile}.pub`, 'utf8').trim() };
+}
+
+/** One in 256 that the library makes it cannot read itself: it drops a leading zero byte of the key. */
+function usablePair() {
+  for (;;) {
+    const pair = ssh2.utils.generateKeyPairSync('ed25519', { comment: 'lab sandbox' });
+    if (!(ssh2.utils.parseKey(pair.private) instanceof Error) && !(ssh2.utils.parseKey(pair.public) instanceof Error))
+      return pair;
+  }
 }
