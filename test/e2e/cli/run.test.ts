@@ -122,7 +122,9 @@ describe('forty resources of all kinds', () => {
     const lines = stdout.split('\n').filter((line) => line.startsWith('alpha | changed | '));
     expect(lines).toHaveLength(2);
     expect(lines[0]).toMatch(/file:\/srv\/app\/config.*mode 0600 → 0640/);
-    expect(stdout).toMatch(/^alpha \| recap \| changed \| 38 ok, 2 changed, 385 no longer declared \| \d+ round trips, /m);
+    expect(stdout).toMatch(
+      /^alpha \| recap \| changed \| 38 ok, 2 changed, 385 no longer declared \| \d+ round trips, /m,
+    );
     expect(stdout).not.toContain('\u001b');
   });
 });
