@@ -43,6 +43,10 @@ const state = async () =>
     ]),
     // An account that comes back stands at the end.
     await host.sh(`for file in ${accounts.join(' ')}; do stat -c '%a %U %G' $file; sort $file; done`),
+    // The guardian of a run before ends within a second of its confirmation.
+    await host.sh(
+      'for try in $(seq 50); do systemctl list-units --all --no-legend "lab-guard-*" | grep -q . || break; sleep 0.1; done',
+    ),
     await host.sh(
       // What nothing mentions any more is forgotten.
       'systemctl daemon-reload; systemctl list-unit-files --no-legend; systemctl list-units --all --no-legend --plain --type=service,timer | cut -c1-100',
