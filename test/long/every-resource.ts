@@ -65,6 +65,7 @@ export function everyResource(version: Version, checksums: Checksums): ResourceT
     dropIn: 'more',
     sections: { Service: { Environment: `DROP_IN=drop-in-${version}` } },
   });
+  const copy = ['cp', '/etc/copied.conf', '/srv/copied'];
   return [
     directory({ path: '/srv/folder/deep', parents: true, mode: pick('0755', '2770'), group: pick('root', 'adm') }),
     file({ path: '/srv/file', content: `${version}\n`.repeat(20_000), mode: pick('0644', '0600') }),
@@ -104,10 +105,7 @@ export function everyResource(version: Version, checksums: Checksums): ResourceT
     timer({ name: 'regular', schedule: pick('daily', 'weekly'), argv: ['/bin/true', version] }),
     unit({ name: 'restarted', state: 'running', enabled: true }, { restartOn: [restarted, service, dropIn] }),
     unit({ name: 'reloaded', state: 'running', enabled: true }, { reloadOn: [reloaded] }),
-    command(
-      { id: 'copy', argv: ['cp', '/etc/copied.conf', '/srv/copied'], onlyWhenTriggered: true },
-      { runOn: [copied] },
-    ),
+    command({ id: 'copy', argv: copy, onlyWhenTriggered: true, revert: copy }, { runOn: [copied] }),
   ];
 }
 

@@ -84,7 +84,7 @@ function insideAnUndoing(actions: readonly Action[], guarded: ReadonlySet<number
     (action) => action.stage < stage || (action.stage === stage && action.number <= number),
   );
   const undone = random.pick(before);
-  const verb = undone.stage === stage ? 'apply' : 'revert';
+  const verb = undone.stage === stage ? 'apply' : 'take-back';
   return {
     victim: 'controller',
     when: `apply ${stage} begin ${number}`,

@@ -159,12 +159,21 @@ lab_unattended() { if [ "$1" = complete ]; then printf unattended; else printf '
 
 # Takes back every action that stands, last first. Restarts follow when all files are as before.
 lab_revert_all() {
+  lab_take_back_all
+  lab_settle_all
+}
+
+lab_take_back_all() {
   lab_journaled undoing || lab_journal undoing
   lab_n=$lab_count
   while [ "$lab_n" -gt 0 ]; do
     case $(lab_fate "$lab_n") in begin | done) lab_revert "$lab_n" ;; esac
     lab_n=$((lab_n - 1))
   done
+}
+
+lab_settle_all() {
+  lab_n=0
   while [ "$lab_n" -lt "$lab_count" ]; do
     lab_n=$((lab_n + 1))
     # A restart that failed because of what is taken back by now can succeed.
@@ -208,16 +217,19 @@ lab_settle() {
   lab_mark unsettled "$1"
 }
 
-# This stage and those before it.
+# This stage and those before it; a service may have been restarted by a later stage than the one with its files.
 lab_revert_run() {
-  lab_revert_all
-  lab_number=${LAB_DIR##*-}
-  while [ "$lab_number" -gt 1 ]; do
-    lab_number=$((lab_number - 1))
-    # Into its own log: its numbers are not those of this stage.
-    lab_earlier=$LAB_RUN_DIR/stage-$lab_number
-    sh "$lab_earlier/program" revert "$lab_earlier" </dev/null >>"$lab_earlier/log" 2>&1
+  lab_take_back_all
+  lab_stage_number=${LAB_DIR##*-}
+  while [ "$lab_stage_number" -gt 1 ]; do
+    lab_stage_number=$((lab_stage_number - 1))
+    sh "$LAB_RUN_DIR/stage-$lab_stage_number/program" take-back "$LAB_RUN_DIR/stage-$lab_stage_number" </dev/null
   done
+  while [ "$lab_stage_number" -lt "${LAB_DIR##*-}" ]; do
+    sh "$LAB_RUN_DIR/stage-$lab_stage_number/program" settle "$LAB_RUN_DIR/stage-$lab_stage_number" </dev/null
+    lab_stage_number=$((lab_stage_number + 1))
+  done
+  lab_settle_all
 }
 
 # The stage that nobody confirmed; and what came before it, where all of a run is to go without its controller.
@@ -282,6 +294,8 @@ lab_drive() {
     guard) lab_watch ;;
     confirmed) lab_confirmed ;;
     recover) lab_recover ;;
+    take-back) lab_load_journal && lab_take_back_all ;;
+    settle) lab_load_journal && lab_settle_all ;;
     revert)
       lab_load_journal && lab_revert_all
       lab_mark end reverted

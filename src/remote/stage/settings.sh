@@ -1,5 +1,5 @@
 # The beginning of every stage's program: where it runs, and how it speaks. POSIX sh. The program runs detached from the
-# connection, with its output in the stage's log:  sh program apply|revert|recover|guard|confirmed DIR
+# connection, with its output in the stage's log:  sh program apply|revert|take-back|settle|recover|guard|confirmed DIR
 # After it come, for every action N, the functions written by the controller: save_N (pre-images), apply_N, after_N
 # (post-images), revert_N, settle_N (restarts that follow an undoing); and at last  lab_drive "$1" COUNT.
 
