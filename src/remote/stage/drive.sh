@@ -217,16 +217,22 @@ lab_settle() {
   lab_mark unsettled "$1"
 }
 
+# lab_in_stage NUMBER VERB : with its own log, as its numbers are not those of this stage.
+lab_in_stage() {
+  lab_earlier=$LAB_RUN_DIR/stage-$1
+  sh "$lab_earlier/program" "$2" "$lab_earlier" </dev/null >>"$lab_earlier/log" 2>&1
+}
+
 # This stage and those before it; a service may have been restarted by a later stage than the one with its files.
 lab_revert_run() {
   lab_take_back_all
   lab_stage_number=${LAB_DIR##*-}
   while [ "$lab_stage_number" -gt 1 ]; do
     lab_stage_number=$((lab_stage_number - 1))
-    sh "$LAB_RUN_DIR/stage-$lab_stage_number/program" take-back "$LAB_RUN_DIR/stage-$lab_stage_number" </dev/null
+    lab_in_stage "$lab_stage_number" take-back
   done
   while [ "$lab_stage_number" -lt "${LAB_DIR##*-}" ]; do
-    sh "$LAB_RUN_DIR/stage-$lab_stage_number/program" settle "$LAB_RUN_DIR/stage-$lab_stage_number" </dev/null
+    lab_in_stage "$lab_stage_number" settle
     lab_stage_number=$((lab_stage_number + 1))
   done
   lab_settle_all
