@@ -89,17 +89,28 @@ lab_large_tree=65536
 
 # lab_save N K PATH : keeps what is at PATH, to the last detail that cp knows, before action N touches it.
 lab_save() {
+  # An action that is tried again, and could not be taken back, has kept what was there before.
+  [ "$(lab_fate "$1")" != begin ] || return 0
   lab_saved=$LAB_DIR/saved.$1.$2
+  # Of a try that was taken back: what is there may be something else by now.
+  rm -rf "$lab_saved" "$lab_saved".*
   if [ ! -e "$3" ] && [ ! -L "$3" ]; then
     : >"$lab_saved.absent" && lab_journal "saved $1 $2 absent"
   elif [ -f "$3" ] && [ ! -L "$3" ] && [ "$(stat -c %s "$3")" -gt "$lab_large_file" ] && ln "$3" "$lab_saved" 2>/dev/null; then
     # The same file under a second name: what replaces it at PATH leaves it alone. Mode and owner are common to both names.
     stat -c '%a %u:%g %s:%Y' "$3" >"$lab_saved.reference" && lab_journal "saved $1 $2 reference"
-  elif [ -d "$3" ] && [ ! -L "$3" ] && [ "$(du -skx "$3" 2>/dev/null | cut -f 1)" -gt "$lab_large_tree" ] && cp -a -l "$3" "$lab_saved" 2>/dev/null; then
+  elif [ -d "$3" ] && [ ! -L "$3" ] && [ "$(du -skx "$3" 2>/dev/null | cut -f 1)" -gt "$lab_large_tree" ] && lab_link_tree "$3" "$lab_saved"; then
     lab_sum_of_listing "$lab_saved" >"$lab_saved.listed" && lab_journal "saved $1 $2 $(lab_line_of "$lab_saved.listed")"
   else
     cp -a "$3" "$lab_saved" && lab_sync "$lab_saved" && lab_journal "saved $1 $2 $(lab_sum_of_tree "$lab_saved")"
   fi
+}
+
+# lab_link_tree FOLDER TO : nothing is left of it where it fails, as on another file system: a copy would go inside.
+lab_link_tree() {
+  cp -a -l "$1" "$2" 2>/dev/null && return
+  rm -rf "$2"
+  return 1
 }
 
 # lab_sum_of_listing FOLDER : one checksum of the names, sizes and times below a folder that is too large to be read.
@@ -129,15 +140,24 @@ lab_is_intact() {
 
 # lab_kept_intact N : what action N kept is what it kept.
 lab_kept_intact() {
-  while IFS=' ' read -r lab_word lab_number lab_k lab_sum _; do
-    [ "$lab_word $lab_number" = "saved $1" ] || continue
-    case $lab_sum in absent | reference) continue ;; esac
-    if [ "$(lab_sum_of_tree "$LAB_DIR/saved.$1.$lab_k")" != "$lab_sum" ]; then
-      echo "damaged: $LAB_DIR/saved.$1.$lab_k"
-      return 1
-    fi
-  done 2>/dev/null <"$LAB_DIR/journal"
+  lab_k=0
+  # Of an action that was tried again, the last line counts.
+  while lab_sum=$(grep "^saved $1 $lab_k " "$LAB_DIR/journal" 2>/dev/null | tail -n 1) && [ -n "$lab_sum" ]; do
+    lab_sum=${lab_sum#saved "$1" "$lab_k" }
+    case ${lab_sum%% *} in
+      absent | reference) ;;
+      "$(lab_sum_of_kept "$LAB_DIR/saved.$1.$lab_k")") ;;
+      *)
+        echo "damaged: $LAB_DIR/saved.$1.$lab_k"
+        return 1
+        ;;
+    esac
+    lab_k=$((lab_k + 1))
+  done
 }
+
+# lab_sum_of_kept SAVED : what the journal said of it when it was kept.
+lab_sum_of_kept() { if [ -e "$1.listed" ]; then lab_sum_of_listing "$1"; else lab_sum_of_tree "$1"; fi; }
 
 # lab_same SAVED PATH : still the regular file that was saved, so nothing is to be put back: it may be immutable, or on a
 # read-only file system, and that is why the action failed.
@@ -166,10 +186,10 @@ lab_restore() {
     if [ -d "$2" ] && [ ! -L "$2" ]; then
       # Only the folder itself changed (mode, owner): its entries have pre-images of their own.
       # (chmod: where the folder has a set-id bit that the kept one has not, cp leaves it.)
-      cp -a "$1/." "$2" && chmod "00$(stat -c %a "$1")" "$2"
+      (lab_enter "$2" && cp -a "$1/." . && chmod "00$(stat -c %a "$1")" .)
     else
       rm -f "$2"
-      cp -a "$1" "$2"
+      lab_replace "$2" cp -a "$1"
     fi
   elif ! lab_same "$1" "$2"; then
     lab_replace "$2" cp -a "$1"
@@ -186,7 +206,8 @@ lab_restore_reference() {
   if [ ! -f "$2" ] || [ -L "$2" ] || [ "$(stat -c %d:%i "$1")" != "$(stat -c %d:%i "$2")" ]; then
     lab_replace "$2" ln "$1" || return 1
   fi
-  chown "$lab_owner" "$2" && chmod "$lab_mode" "$2"
+  # By the name that is nobody's but root's: the owner of the folder may have put a link at the other.
+  chown "$lab_owner" "$1" && chmod "$lab_mode" "$1"
 }
 
 # lab_replace PATH COMMAND… FROM : what the command makes beside PATH takes its place at once.
@@ -224,6 +245,11 @@ lab_origin() {
 lab_no_origin() {
   [ -e "$LAB_STATE/origin/$1" ] || return 0
   grep -v " $2\$" "$LAB_STATE/origin/$1" >"$LAB_STATE/origin/$1.new"
+  # Above 1 it could not be written; then it stays as it was.
+  if [ $? -gt 1 ]; then
+    rm -f "$LAB_STATE/origin/$1.new"
+    return 1
+  fi
   if [ -s "$LAB_STATE/origin/$1.new" ]; then
     mv -f "$LAB_STATE/origin/$1.new" "$LAB_STATE/origin/$1"
   else
