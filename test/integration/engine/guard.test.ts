@@ -132,3 +132,27 @@ describe.concurrent('a step that fails takes the whole of the guarded stage with
     expect(await stateOf(host)).toBe(before);
   });
 });
+
+describe('a guarded stage right after another', { timeout: 120_000 }, () => {
+  it('has a guardian of its own', async () => {
+    await using host = await startHost();
+    // A guardian that looks every three seconds is still there when the next stage begins.
+    const slowGuardian = `printf '#!/bin/sh\\n[ "$1" != 1 ] || set -- 3\\nexec /usr/bin/sleep "$@"\\n' >/usr/local/bin/sleep
+chmod +x /usr/local/bin/sleep`;
+    const rules = (rest: string) =>
+      `flush ruleset\ntable inet filter {\n  chain input {\n    type filter hook input priority 0;\n${rest}  }\n}\n`;
+    const write = (content: string) => `cat >/etc/nftables.conf <<'RULES'\n${content}RULES\n`;
+    // What was there before the first run, and comes back with the pruning, drops everything.
+    await host.sh(`${write(rules(''))}systemctl enable --now nftables\n${write(rules('    drop\n'))}`);
+    await runOn(host, () => firewall('    tcp dport 22 accept\n'), { guardSeconds });
+    await host.sh(slowGuardian);
+    const before = await stateOf(host);
+    const other = () => file({ path: '/etc/ssh/sshd_config.d/10-lab.conf', content: 'LogLevel VERBOSE\n' });
+    const outcome = await runOn(host, other, { guardSeconds, prune: true, unforeseen: true });
+    expect(outcome.finished.failure).toMatchObject({ code: 'GUARD_REVERTED' });
+    await logInAnew(host);
+    await host.sh('rm /etc/ssh/sshd_config.d/10-lab.conf; sleep 3');
+    await expectAtRest(host);
+    expect(await stateOf(host)).toBe(before);
+  });
+});
