@@ -18,6 +18,14 @@ lab_deadline() { printf '%s\n' "$(($(lab_uptime) + $1))" >"$LAB_DIR/deadline.new
 # Before the first change. What starts the guardian must not be what the stage is about to cut: under systemd it is a
 # service of its own, which no restart of sshd and no end of a session touches, and which comes again when it is killed.
 lab_arm_guard() {
+  # The guardian of the stage before ends within a second of its decision, and must not pass for that of this one.
+  lab_tries=0
+  while lab_runs "$LAB_RUN_DIR/guardian"; do
+    lab_tries=$((lab_tries + 1))
+    [ "$lab_tries" -le 100 ] || return 1
+    sleep 0.1 2>/dev/null || sleep 1
+  done
+  rm -f "$LAB_RUN_DIR/guardian"
   lab_deadline "$LAB_GUARD" && lab_journal "guard $LAB_GUARD" && lab_sync "$LAB_DIR/journal" || return 1
   if [ ! -d /run/systemd/system ] || ! systemd-run --quiet --collect --unit="lab-guard-$LAB_RUN-${LAB_DIR##*-}" \
     --property=Restart=on-failure --property=RestartForceExitStatus=SIGTERM --property=OOMScoreAdjust=-999 \
