@@ -2,6 +2,7 @@ import type { Document } from 'yaml';
 import { LabError } from '../shared/errors.ts';
 import type { EndpointAddress, HostKey } from '../transport/contract.ts';
 import { parseEndpoint } from '../transport/endpoint.ts';
+import { formatAddress, parseAddress } from './ip-address.ts';
 
 /** What is known of one host. */
 export interface LockEntry {
@@ -9,65 +10,138 @@ export interface LockEntry {
   readonly wireguard: ReadonlyMap<string, string>;
   /** Where it answered last. */
   readonly endpoint?: EndpointAddress | undefined;
+  /** Network → the addresses that were assigned. */
+  readonly addresses: ReadonlyMap<string, readonly string[]>;
 }
 
-/** Host → what is known of it. */
-export type LockContent = ReadonlyMap<string, LockEntry>;
+/** What is known of one device. */
+export interface DeviceEntry {
+  /** Network → the addresses that were assigned. */
+  readonly addresses: ReadonlyMap<string, readonly string[]>;
+}
+
+export interface LockContent {
+  readonly hosts: ReadonlyMap<string, LockEntry>;
+  readonly devices: ReadonlyMap<string, DeviceEntry>;
+}
 
 interface DraftEntry {
   readonly ssh: HostKey[];
   readonly wireguard: Map<string, string>;
   endpoint?: EndpointAddress;
+  readonly addresses: Map<string, readonly string[]>;
+}
+
+interface DraftDevice {
+  readonly addresses: Map<string, readonly string[]>;
 }
 
 const keyLine = /^([a-z0-9@.-]+) ([A-Za-z0-9+/]+={0,2})$/;
 const wireguardKey = /^[A-Za-z0-9+/]{43}=$/;
 /** One that YAML needs no quotes for. */
 const plainEndpoint = /^[A-Za-z0-9][A-Za-z0-9._@:%[\]-]*$/;
+/** A name that YAML needs no quotes for. Words that it could read as something else than text are left to it. */
+const plainName = /^(?!(?:null|true|false)$)[A-Za-z][A-Za-z0-9_-]*$/i;
+
+/**
+ * How `parseCanonical` reads one part of an entry: what stands beside its name, or the lines below it. False for what is not
+ * in the form that `LockFile.save` writes.
+ */
+type PartReader = { readonly beside: (text: string) => boolean } | { readonly below: (line: string) => boolean };
+type EntryReader = Readonly<Record<string, PartReader>>;
+
+function hostReader(entry: DraftEntry): EntryReader {
+  return {
+    ssh: {
+      below: (line) => {
+        const [, type, base64] = keyLine.exec(/^- (.+)$/.exec(line)?.[1] ?? '') ?? [];
+        return type !== undefined && base64 !== undefined && entry.ssh.push({ type, base64 }) > 0;
+      },
+    },
+    wireguard: {
+      below: (line) => addNamed(line, entry.wireguard, (key) => (wireguardKey.test(key) ? key : undefined)),
+    },
+    endpoint: {
+      beside: (text) => {
+        const endpoint = endpointOf(text, plainEndpoint);
+        if (endpoint !== undefined) entry.endpoint = endpoint;
+        return endpoint !== undefined;
+      },
+    },
+    addresses: { below: (line) => addNamed(line, entry.addresses, plainAddresses) },
+  };
+}
+
+function deviceReader(entry: DraftDevice): EntryReader {
+  return { addresses: { below: (line) => addNamed(line, entry.addresses, plainAddresses) } };
+}
+
+/** `name: value`, once for each name. */
+function addNamed<Value>(line: string, into: Map<string, Value>, read: (text: string) => Value | undefined): boolean {
+  const [, name = '', text = ''] = /^([^:]+): (.+)$/.exec(line) ?? [];
+  const value = plainName.test(name) && !into.has(name) ? read(text) : undefined;
+  if (value !== undefined) into.set(name, value);
+  return value !== undefined;
+}
+
+/** `[ 10.80.0.12, fd80::12 ]` */
+function plainAddresses(text: string): readonly string[] | undefined {
+  const list = /^\[ ([0-9a-f.:, ]+) \]$/.exec(text)?.[1]?.split(', ');
+  return list?.every((address) => canonicalAddress(address) === address) ? list : undefined;
+}
 
 /**
  * Reads a file as `LockFile.save` writes it, without loading a YAML parser: every run reads this file, and its start-up
  * time is felt. Undefined for anything that a person changed beyond that form, which `parseLock` then reads.
  */
 export function parseCanonical(text: string): LockContent | undefined {
-  const content = new Map<string, DraftEntry>();
-  let entry: DraftEntry | undefined;
-  let part: string | undefined;
-  /** Parts of this host so far: one given twice is an error, which the YAML parser tells. */
+  const hosts = new Map<string, DraftEntry>();
+  const devices = new Map<string, DraftDevice>();
+  let stage: 'start' | 'version' | 'hosts' | 'no hosts' | 'devices' = 'start';
+  let entry: EntryReader | undefined;
+  let part: PartReader | undefined;
+  /** Parts of this entry so far: one given twice is an error, which the YAML parser tells. */
   let parts = new Set<string>();
-  let stage: 'start' | 'version' | 'hosts' = 'start';
+
+  const open = (name: string): boolean => {
+    if (!plainName.test(name)) return false;
+    if (stage === 'hosts' && !hosts.has(name)) {
+      const host: DraftEntry = { ssh: [], wireguard: new Map(), addresses: new Map() };
+      hosts.set(name, host);
+      entry = hostReader(host);
+    } else if (stage === 'devices' && !devices.has(name)) {
+      const device: DraftDevice = { addresses: new Map() };
+      devices.set(name, device);
+      entry = deviceReader(device);
+    } else return false;
+    part = undefined;
+    parts = new Set();
+    return true;
+  };
+  const begin = (line: string): boolean => {
+    const [, name = '', beside] = /^([a-zA-Z]+):(?: (.+))?$/.exec(line) ?? [];
+    if (entry === undefined || parts.has(name) || !Object.hasOwn(entry, name)) return false;
+    parts.add(name);
+    part = entry[name];
+    if (part === undefined) return false;
+    return 'beside' in part ? beside !== undefined && part.beside(beside) : beside === undefined;
+  };
+
   for (const line of text.split('\n')) {
     if (line === '' || /^\s*#/.test(line)) continue;
+    const [, indent = '', rest = ''] = /^( *)(.*)$/.exec(line) ?? [];
     if (stage === 'start' && line === 'version: 1') stage = 'version';
     else if (stage === 'version' && line === 'hosts:') stage = 'hosts';
-    else if (stage !== 'hosts') return undefined;
-    else {
-      const host = /^ {2}([A-Za-z][A-Za-z0-9_-]*):$/.exec(line)?.[1];
-      const section = /^ {4}(ssh|wireguard):$/.exec(line)?.[1];
-      const key = keyLine.exec(/^ {6}- (.+)$/.exec(line)?.[1] ?? '');
-      const endpoint = endpointOf(/^ {4}endpoint: (.+)$/.exec(line)?.[1], plainEndpoint);
-      const [, name, value] = /^ {6}([A-Za-z][A-Za-z0-9_-]*): (\S+)$/.exec(line) ?? [];
-      // Words that YAML could read as something else than text are left to it.
-      if (host !== undefined && !content.has(host) && !/^(null|true|false)$/i.test(host)) {
-        entry = { ssh: [], wireguard: new Map() };
-        content.set(host, entry);
-        part = undefined;
-        parts = new Set();
-      } else if (endpoint !== undefined && entry !== undefined && !parts.has('endpoint')) {
-        entry.endpoint = endpoint;
-        part = 'endpoint';
-        parts.add(part);
-      } else if (section !== undefined && entry !== undefined && !parts.has(section)) {
-        part = section;
-        parts.add(part);
-      } else if (key !== null && entry !== undefined && part === 'ssh')
-        entry.ssh.push({ type: key[1] ?? '', base64: key[2] ?? '' });
-      else if (name !== undefined && entry !== undefined && part === 'wireguard' && wireguardKey.test(value ?? ''))
-        entry.wireguard.set(name, value ?? '');
-      else return undefined;
-    }
+    else if (stage === 'version' && line === 'hosts: {}') stage = 'no hosts';
+    else if ((stage === 'hosts' || stage === 'no hosts') && line === 'devices:') {
+      stage = 'devices';
+      entry = undefined;
+    } else if (indent.length === 2 && rest.endsWith(':') && open(rest.slice(0, -1))) continue;
+    else if (indent.length === 4 && begin(rest)) continue;
+    else if (indent.length === 6 && part !== undefined && 'below' in part && part.below(rest)) continue;
+    else return undefined;
   }
-  return content;
+  return { hosts, devices };
 }
 
 /** @throws LabError LOCK_FILE with the line that is malformed */
@@ -78,11 +152,11 @@ export function parseLock(document: Document.Parsed, file: string): LockContent 
     throw malformed(`this is no YAML: ${error.message.split('\n')[0] ?? ''}`, at.file, at.line);
   }
   const value = document.toJS({ maxAliasCount: 0 }) as unknown;
-  if (value === null || value === undefined) return new Map();
+  if (value === null || value === undefined) return { hosts: new Map(), devices: new Map() };
   if (!isRecord(value) || value.version !== 1) throw malformed('this is no lock file of version 1', file);
-  const content = new Map<string, LockEntry>();
+  const hosts = new Map<string, LockEntry>();
   for (const [host, entry] of Object.entries(recordAt(value.hosts, 'hosts', file))) {
-    const { ssh = [], wireguard = {}, endpoint } = recordAt(entry, `hosts.${host}`, file);
+    const { ssh = [], wireguard = {}, endpoint, addresses } = recordAt(entry, `hosts.${host}`, file);
     if (!Array.isArray(ssh)) throw malformed(`the host keys of "${host}" are no list`, file);
     const keys = ssh.map((line: unknown): HostKey => {
       const match = keyLine.exec(String(line));
@@ -105,9 +179,33 @@ export function parseLock(document: Document.Parsed, file: string): LockContent 
     const last = endpointOf(endpoint, /./);
     if (endpoint !== undefined && endpoint !== null && last === undefined)
       throw malformed(`"${host}" has an endpoint that is none`, file, undefined, 'user@address:port');
-    content.set(host, { ssh: keys, wireguard: new Map(publicKeys), ...(last && { endpoint: last }) });
+    hosts.set(host, {
+      ssh: keys,
+      wireguard: new Map(publicKeys),
+      ...(last && { endpoint: last }),
+      addresses: addressesAt(addresses, `hosts.${host}.addresses`, file),
+    });
   }
-  return content;
+  const devices = Object.entries(recordAt(value.devices, 'devices', file)).map(([device, entry]) => {
+    const { addresses } = recordAt(entry, `devices.${device}`, file);
+    return [device, { addresses: addressesAt(addresses, `devices.${device}.addresses`, file) }] as const;
+  });
+  return { hosts, devices: new Map(devices) };
+}
+
+function addressesAt(value: unknown, where: string, file: string): Map<string, readonly string[]> {
+  const networks = Object.entries(recordAt(value, where, file)).map(([network, list]): [string, string[]] => {
+    const addresses = Array.isArray(list) ? list.map(canonicalAddress) : [undefined];
+    if (!addresses.every((address) => address !== undefined))
+      throw malformed(`"${where}.${network}" has an address that is none`, file, undefined, 'a list of IP addresses');
+    return [network, addresses];
+  });
+  return new Map(networks);
+}
+
+function canonicalAddress(value: unknown): string | undefined {
+  const address = typeof value === 'string' ? parseAddress(value) : undefined;
+  return address && formatAddress(address);
 }
 
 function endpointOf(value: unknown, form: RegExp): EndpointAddress | undefined {

@@ -5,7 +5,7 @@ import type { Document } from 'yaml';
 import { LabError } from '../shared/errors.ts';
 import type { EndpointAddress, HostKey, HostKeyPolicy } from '../transport/contract.ts';
 import { formatEndpoint, parseEndpoint } from '../transport/endpoint.ts';
-import { type LockContent, type LockEntry, parseCanonical, parseLock } from './lock-content.ts';
+import { type DeviceEntry, type LockContent, type LockEntry, parseCanonical, parseLock } from './lock-content.ts';
 
 export { lockFilePath } from './project-root.ts';
 
@@ -15,8 +15,9 @@ const header = ` Public keys that lab has seen, pinned so that a different one i
 type Edit = (document: Document) => void;
 
 /**
- * `inventory/lab.lock.yml`: the SSH host keys and WireGuard public keys that were seen, and where hosts answered last. Meant
- * to be committed. A person may edit it; comments stay. Changes are kept in memory until `save`.
+ * `inventory/lab.lock.yml`: the SSH host keys and WireGuard public keys that were seen, where hosts answered last, and the
+ * addresses that were assigned. Meant to be committed. A person may edit it; comments stay. Changes are kept in memory until
+ * `save`.
  *
  * @example
  * const lock = await LockFile.read(lockFilePath(inventory.source.file));
@@ -48,7 +49,7 @@ export class LockFile {
 
   /** Host keys pinned for a host of the inventory; empty when it was never seen. */
   pinned(host: string): readonly HostKey[] {
-    return this.#content.get(host)?.ssh ?? [];
+    return this.#content.hosts.get(host)?.ssh ?? [];
   }
 
   /** Pins a key beside those of other types; one of the same type is replaced. */
@@ -58,7 +59,7 @@ export class LockFile {
     this.#set(host, { ...this.#entry(host), ssh: keys.sort((a, b) => compare(a.type, b.type)) });
     this.#edits.push((document) => {
       const lines = keys.map(({ type, base64 }) => `${type} ${base64}`);
-      document.setIn(['hosts', host, 'ssh'], document.createNode(lines));
+      put(document, ['hosts', host, 'ssh'], document.createNode(lines));
     });
   }
 
@@ -71,24 +72,24 @@ export class LockFile {
 
   /** The public key of a host's WireGuard interface, base64, as last seen. */
   wireguardKey(host: string, interfaceName: string): string | undefined {
-    return this.#content.get(host)?.wireguard.get(interfaceName);
+    return this.#content.hosts.get(host)?.wireguard.get(interfaceName);
   }
 
   /** Interface → public key of a host, as last seen; empty when it was never seen. */
   wireguardKeys(host: string): ReadonlyMap<string, string> {
-    return this.#content.get(host)?.wireguard ?? new Map();
+    return this.#content.hosts.get(host)?.wireguard ?? new Map();
   }
 
   setWireguardKey(host: string, interfaceName: string, publicKey: string): void {
     if (this.wireguardKey(host, interfaceName) === publicKey) return;
     const entry = this.#entry(host);
     this.#set(host, { ...entry, wireguard: new Map([...entry.wireguard, [interfaceName, publicKey]]) });
-    this.#edits.push((document) => document.setIn(['hosts', host, 'wireguard', interfaceName], publicKey));
+    this.#edits.push((document) => put(document, ['hosts', host, 'wireguard', interfaceName], publicKey));
   }
 
   /** Where the host answered last over SSH. */
   endpoint(host: string): EndpointAddress | undefined {
-    return this.#content.get(host)?.endpoint;
+    return this.#content.hosts.get(host)?.endpoint;
   }
 
   setEndpoint(host: string, endpoint: EndpointAddress): void {
@@ -97,7 +98,24 @@ export class LockFile {
     // What could not be read again is worth less than a lock file that can.
     if (parseEndpoint(text) === undefined || (before !== undefined && formatEndpoint(before) === text)) return;
     this.#set(host, { ...this.#entry(host), endpoint });
-    this.#edits.push((document) => document.setIn(['hosts', host, 'endpoint'], text));
+    this.#edits.push((document) => put(document, ['hosts', host, 'endpoint'], text));
+  }
+
+  /** The addresses on a network that were assigned to a host or device; empty when none were. */
+  assigned(kind: 'host' | 'device', name: string, network: string): readonly string[] {
+    return this.#content[`${kind}s`].get(name)?.addresses.get(network) ?? [];
+  }
+
+  setAssigned(kind: 'host' | 'device', name: string, network: string, addresses: readonly string[]): void {
+    if (this.assigned(kind, name, network).join() === addresses.join()) return;
+    const more = {
+      addresses: new Map([...(this.#content[`${kind}s`].get(name)?.addresses ?? []), [network, addresses]]),
+    };
+    if (kind === 'host') this.#set(name, { ...this.#entry(name), ...more });
+    else this.#setDevice(name, { ...this.#device(name), ...more });
+    this.#edits.push((document) =>
+      put(document, [`${kind}s`, name, 'addresses', network], document.createNode(addresses, { flow: true })),
+    );
   }
 
   get changed(): boolean {
@@ -127,16 +145,25 @@ export class LockFile {
     }
     for (const edit of edits) edit(document);
     sortMap(document, ['hosts']);
+    sortMap(document, ['devices']);
     await writeAtomically(this.file, document.toString({ lineWidth: 0 }));
     this.#edits = this.#edits.filter((edit) => !edits.includes(edit));
   }
 
   #entry(host: string): LockEntry {
-    return this.#content.get(host) ?? { ssh: [], wireguard: new Map() };
+    return this.#content.hosts.get(host) ?? { ssh: [], wireguard: new Map(), addresses: new Map() };
   }
 
   #set(host: string, entry: LockEntry): void {
-    this.#content = new Map([...this.#content, [host, entry]]);
+    this.#content = { ...this.#content, hosts: new Map([...this.#content.hosts, [host, entry]]) };
+  }
+
+  #device(name: string): DeviceEntry {
+    return this.#content.devices.get(name) ?? { addresses: new Map() };
+  }
+
+  #setDevice(name: string, entry: DeviceEntry): void {
+    this.#content = { ...this.#content, devices: new Map([...this.#content.devices, [name, entry]]) };
   }
 }
 
@@ -159,6 +186,15 @@ export function hostKeyPolicy(
   };
 }
 
+/** Sets a value also where a person emptied a map on the way to it: `addresses:` with nothing below. */
+function put(document: Document, path: readonly string[], value: unknown): void {
+  for (const [index] of path.entries()) {
+    const above = path.slice(0, index);
+    if (index > 0 && document.hasIn(above) && document.getIn(above) === null) document.deleteIn(above);
+  }
+  document.setIn(path, value);
+}
+
 function removeEmptied(document: Document, host: string, part: string): void {
   document.deleteIn(['hosts', host, part]);
   const entry = document.getIn(['hosts', host]) as { items?: unknown[] } | undefined;
@@ -168,8 +204,8 @@ function removeEmptied(document: Document, host: string, part: string): void {
 function sortMap(document: Document, path: readonly string[]): void {
   const map = document.getIn(path) as { items?: { key: unknown }[]; flow?: boolean } | undefined;
   if (map?.items === undefined) return;
-  // A new file begins with `hosts: {}`, which would keep its braces.
-  map.flow = false;
+  // A new file begins with `hosts: {}`, which keeps its braces only while it is empty.
+  map.flow = map.items.length === 0;
   const name = ({ key }: { key: unknown }): string => String((key as { value?: unknown }).value ?? key);
   map.items.sort((a, b) => compare(name(a), name(b)));
 }

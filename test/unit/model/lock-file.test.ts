@@ -86,7 +86,10 @@ hosts:
   test('that gives a part of a host twice is left to the YAML parser, which refuses it', () => {
     const text = (...parts: string[]) => `version: 1\nhosts:\n  nas:\n${parts.map((part) => `    ${part}\n`).join('')}`;
     const ssh = `ssh:\n      - ssh-ed25519 ${ed25519.base64}`;
-    expect(parseCanonical(text('endpoint: nas:22', ssh))?.get('nas')?.endpoint).toEqual({ address: 'nas', port: 22 });
+    expect(parseCanonical(text('endpoint: nas:22', ssh))?.hosts.get('nas')?.endpoint).toEqual({
+      address: 'nas',
+      port: 22,
+    });
     for (const twice of [text('endpoint: nas:22', 'endpoint: nas:22'), text(ssh, 'endpoint: nas:22', ssh)]) {
       expect(parseCanonical(twice)).toBeUndefined();
       expect(() => parseLock(parseDocument(twice), file)).toThrow(/no YAML/);
@@ -97,12 +100,81 @@ hosts:
     const lock = await LockFile.read(file);
     for (const host of ['nas', 'node1', 'vps']) lock.pin(host, ed25519);
     lock.setWireguardKey('vps', 'wg0', wireguard);
+    lock.setAssigned('host', 'vps', 'vpn', ['10.80.0.2', 'fd80::2']);
+    lock.setAssigned('device', 'phone', 'vpn', ['10.80.0.3', 'fd80::3']);
+    lock.setAssigned('device', 'laptop', 'vpn', ['10.80.0.4']);
     for (const host of ['nas', 'vps']) lock.setEndpoint(host, { user: 'root', address: '10.77.1.10', port: 22 });
     await lock.save();
     const text = await readFile(file, 'utf8');
     const canonical = parseCanonical(text);
-    expect(canonical?.size).toBe(3);
+    expect(canonical?.hosts.size).toBe(3);
+    expect([...(canonical?.devices.keys() ?? [])]).toEqual(['laptop', 'phone']);
     expect(canonical).toEqual(parseLock(parseDocument(text), file));
+  });
+
+  test('keeps the addresses that were assigned to hosts and devices', async () => {
+    const lock = await LockFile.read(file);
+    lock.setAssigned('device', 'phone', 'vpn', ['10.80.0.2', 'fd80::2']);
+    await lock.save();
+    const onlyDevices = await readFile(file, 'utf8');
+    expect(onlyDevices).toMatch(/\nhosts: \{\}\ndevices:\n {2}phone:\n {4}addresses:\n/);
+    expect(parseCanonical(onlyDevices)).toEqual(parseLock(parseDocument(onlyDevices), file));
+    lock.setAssigned('host', 'nas', 'vpn', ['10.80.0.3', 'fd80::3']);
+    lock.setAssigned('host', 'nas', 'backup', ['10.81.0.1']);
+    lock.pin('nas', ed25519);
+    await lock.save();
+    expect(await readFile(file, 'utf8')).toContain(`
+hosts:
+  nas:
+    addresses:
+      vpn: [ 10.80.0.3, fd80::3 ]
+      backup: [ 10.81.0.1 ]
+    ssh:
+      - ${ed25519.type} ${ed25519.base64}
+devices:
+  phone:
+    addresses:
+      vpn: [ 10.80.0.2, fd80::2 ]
+`);
+    const again = await LockFile.read(file);
+    expect(again.assigned('host', 'nas', 'vpn')).toEqual(['10.80.0.3', 'fd80::3']);
+    expect(again.assigned('device', 'phone', 'vpn')).toEqual(['10.80.0.2', 'fd80::2']);
+    expect(again.assigned('device', 'nas', 'vpn')).toEqual([]);
+    expect(again.assigned('host', 'nas', 'home')).toEqual([]);
+    again.setAssigned('device', 'phone', 'vpn', ['10.80.0.2', 'fd80::2']);
+    expect(again.changed).toBe(false);
+  });
+
+  test.each([
+    'hosts:\ndevices:\n',
+    'hosts: {}\ndevices:\n  phone:\n',
+    'hosts:\n  nas:\ndevices:\n  phone:\n    addresses:\n',
+    'hosts:\n  nas:\n    addresses:\n',
+  ])('from which a person took the last line of a map can be added to: %j', async (rest) => {
+    await writeFile(file, `version: 1\n${rest}`);
+    const lock = await LockFile.read(file);
+    lock.setAssigned('host', 'nas', 'vpn', ['10.80.0.3']);
+    lock.setAssigned('device', 'phone', 'vpn', ['10.80.0.2']);
+    await lock.save();
+    const again = await LockFile.read(file);
+    expect(again.assigned('host', 'nas', 'vpn')).toEqual(['10.80.0.3']);
+    expect(again.assigned('device', 'phone', 'vpn')).toEqual(['10.80.0.2']);
+  });
+
+  test.each([
+    ['a host below "hosts: {}"', 'hosts: {}\n  nas:\n    endpoint: nas:22\n'],
+    ['a network twice', 'hosts:\n  nas:\n    addresses:\n      vpn: [ 10.80.0.3 ]\n      vpn: [ 10.80.0.4 ]\n'],
+    ['a part of hosts at a device', 'hosts: {}\ndevices:\n  phone:\n    endpoint: nas:22\n'],
+    ['devices twice', 'hosts: {}\ndevices:\n  phone:\ndevices:\n  laptop:\n'],
+    ['an address in another form', 'hosts:\n  nas:\n    addresses:\n      vpn: [ fd80:0::3 ]\n'],
+  ])('with %s is left to the YAML parser', (_, text) => {
+    expect(parseCanonical(`version: 1\n${text}`)).toBeUndefined();
+  });
+
+  test('means the same address in whatever form it is written', async () => {
+    await writeFile(file, 'version: 1\nhosts:\n  nas:\n    addresses:\n      vpn:\n        - FD80:0::3\n');
+    const lock = await LockFile.read(file);
+    expect(lock.assigned('host', 'nas', 'vpn')).toEqual(['fd80::3']);
   });
 
   test('keeps comments and what another process pinned meanwhile', async () => {
@@ -171,6 +243,16 @@ hosts:
     ['a key that is none', 'version: 1\nhosts:\n  nas:\n    ssh: ["not a key at all"]\n', /"nas"/],
     ['an endpoint that is none', 'version: 1\nhosts:\n  nas:\n    endpoint: nas\n', /"nas" has an endpoint/],
     ['an endpoint that is a list', 'version: 1\nhosts:\n  nas:\n    endpoint: [nas]\n', /"nas" has an endpoint/],
+    [
+      'an address that is none',
+      'version: 1\nhosts:\n  nas:\n    addresses: { vpn: [10.80.0.300] }\n',
+      /hosts\.nas\.addr/,
+    ],
+    [
+      'an address that is no list',
+      'version: 1\ndevices:\n  a:\n    addresses: { vpn: 10.80.0.3 }\n',
+      /devices\.a\.addr/,
+    ],
     ['a WireGuard key that is none', 'version: 1\nhosts:\n  nas:\n    wireguard: { wg0: short }\n', /WireGuard/],
   ])('with %s is refused, naming the file', async (_, text, message) => {
     await writeFile(file, text);
