@@ -15,12 +15,24 @@ export interface RoleContext<Params> {
   /**
    * Resources that are made from what this role exports on other hosts: `make` gets what is known, by host. While one of
    * these hosts may still tell it in this run, the resources are known after apply; what a host that is not reached told
-   * earlier is in the lock file; a host that never told anything is left out.
+   * earlier is in the lock file; a host that never told anything is left out. `make` gets as well which of the hosts this run
+   * reads. Asked for the host itself, it gives what the host is found to be.
    *
    * @example
    * context.withExports(peers, (keys) => file({ path: '/etc/peers', content: [...keys.values()].map(({ key }) => key).join('\n') }))
    */
-  withExports(hosts: readonly string[], make: (known: ReadonlyMap<string, Exports>) => ResourceTree): ResourceTree;
+  withExports(
+    hosts: readonly string[],
+    make: (known: ReadonlyMap<string, Exports>, reached: ReadonlySet<string>) => ResourceTree,
+  ): ResourceTree;
+  /**
+   * A value that all hosts of this run have the same of, made by whoever asks first and forgotten with the run: a secret that
+   * two of them share.
+   *
+   * @example
+   * const key = context.agreed(`link ${[host.name, peer].sort().join(' ')}`, () => new Secret(randomBytes(32).toString('base64')));
+   */
+  agreed<Value>(name: string, make: () => Value): Value;
 }
 
 /** What a role on a host tells the same role on other hosts: name → value, such as a public key. Never a secret. */
@@ -95,5 +107,7 @@ export interface Playbook {
   readonly onDisconnect?: 'finish' | 'stop' | 'revert' | undefined;
   /** How many runs a host's journal keeps; default 50. */
   readonly keepRuns?: number | undefined;
+  /** A step of a procedure: what it declares is on its way to something else, and is no list of what is managed. */
+  readonly transient?: true | undefined;
   readonly at: SourceLocation | undefined;
 }

@@ -17,13 +17,26 @@ export const noMemory: ExportMemory = { recall: () => undefined, remember: () =>
 export class ExportStore {
   readonly #memory: ExportMemory;
   readonly #known = new Map<string, Exports>();
-  /** Hosts of this run that may still tell something. */
-  readonly #working: Set<string>;
+  /** Hosts at work that may still tell something. */
+  readonly #working = new Set<string>();
+  /** Hosts that were read in this run, and have told what there was to tell. */
+  readonly #read = new Set<string>();
+  readonly #agreed = new Map<string, unknown>();
   #waiting: (() => void)[] = [];
 
-  constructor(memory: ExportMemory, hosts: Iterable<string>) {
+  constructor(memory: ExportMemory) {
     this.#memory = memory;
-    this.#working = new Set(hosts);
+  }
+
+  /** These hosts are at work together: what one of them tells, the others wait for. */
+  expect(hosts: Iterable<string>): void {
+    for (const host of hosts) this.#working.add(host);
+  }
+
+  /** What all hosts of the run have the same of, made by whoever asks first. */
+  agreed<Value>(name: string, make: () => Value): Value {
+    if (!this.#agreed.has(name)) this.#agreed.set(name, make());
+    return this.#agreed.get(name) as Value;
   }
 
   of(host: string, role: string): Exports | undefined {
@@ -46,6 +59,26 @@ export class ExportStore {
     this.#wake();
   }
 
+  /** The host was read: whatever it can tell before it is changed is told. */
+  markRead(host: string): void {
+    this.#read.add(host);
+    this.#wake();
+  }
+
+  /** Whether a host at work was read, or is not waited for. */
+  isRead(host: string): boolean {
+    return this.#read.has(host) || !this.#working.has(host);
+  }
+
+  wasRead(host: string): boolean {
+    return this.#read.has(host);
+  }
+
+  /** Whether the host takes part in this run: it was read, or it is being worked on. */
+  reaches(host: string): boolean {
+    return this.#read.has(host) || this.#working.has(host);
+  }
+
   /** The host tells nothing more. */
   finish(host: string): void {
     this.#working.delete(host);
@@ -64,13 +97,23 @@ export class ExportStore {
   }
 }
 
-/** What one host has taken from the exports of others. */
+interface Taken {
+  readonly exports: Exports | undefined;
+  /** Whether this run reads the host. */
+  readonly reached: boolean;
+  /** Whether it is not known yet, and may be later in this run. */
+  readonly awaited: boolean;
+}
+
+/** What one host has taken from its own exports and those of others. */
 export class ExportView {
   readonly #store: ExportStore;
-  #seen = new Map<string, { readonly host: string; readonly role: string; readonly exports: Exports | undefined }>();
+  readonly #host: string;
+  #seen = new Map<string, { readonly host: string; readonly role: string; readonly taken: Taken }>();
 
-  constructor(store: ExportStore) {
+  constructor(store: ExportStore, host: string) {
     this.#store = store;
+    this.#host = host;
   }
 
   /** Forgets what was taken: everything is declared anew. */
@@ -78,28 +121,38 @@ export class ExportView {
     this.#seen = new Map();
   }
 
-  of(host: string, role: string): Exports | undefined {
-    const exports = this.#store.of(host, role);
-    this.#seen.set(keyOf(host, role), { host, role, exports });
-    return exports;
+  of(host: string, role: string): Taken {
+    const taken = this.#look(host, role);
+    this.#seen.set(keyOf(host, role), { host, role, taken });
+    return taken;
   }
 
-  isExpected(host: string): boolean {
-    return this.#store.isExpected(host);
+  agreed<Value>(name: string, make: () => Value): Value {
+    return this.#store.agreed(name, make);
   }
 
-  /** Whether a host that something was taken from, or wanted, may still say something else in this run. */
+  /** Whether every host that something was taken from has been read: what is known of them is not older than this run. */
+  areRead(): boolean {
+    return [...this.#seen.values()].every(({ host }) => this.#store.isRead(host));
+  }
+
+  /** Whether another host that something was taken from, or wanted, may still say something else in this run. */
   isOpen(): boolean {
     return [...this.#seen.values()].some(
-      ({ host, role }) => !this.#store.hasTold(host, role) && this.#store.isExpected(host),
+      ({ host, role }) => host !== this.#host && !this.#store.hasTold(host, role) && this.#store.isExpected(host),
     );
   }
 
   /** Whether something that was taken, or wanted, is different by now. */
   isOutdated(): boolean {
-    return [...this.#seen.values()].some(
-      ({ host, role, exports }) => !isDeepStrictEqual(this.#store.of(host, role), exports),
-    );
+    return [...this.#seen.values()].some(({ host, role, taken }) => !isDeepStrictEqual(this.#look(host, role), taken));
+  }
+
+  #look(host: string, role: string): Taken {
+    const exports = this.#store.of(host, role);
+    // A host that was read knows of itself that it has nothing to tell yet.
+    const mayTell = host === this.#host ? !this.#store.wasRead(host) : this.#store.isExpected(host);
+    return { exports, reached: this.#store.reaches(host), awaited: exports === undefined && mayTell };
   }
 }
 

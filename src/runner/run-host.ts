@@ -38,6 +38,8 @@ export interface HostRun {
   readonly exports: ExportView;
   /** Tells the other hosts what a role of this one exports. */
   readonly publish: (role: string, told: Exports) => void;
+  /** This host was read, and has told what it can tell before it is changed. */
+  readonly markRead: () => void;
   /** This host has no more to tell. */
   readonly toldAll: () => void;
   /** Waits, without a place among those at work, until `done` gives true. */
@@ -162,7 +164,8 @@ class HostWorker {
       const end = await this.#applyAll(link, applier);
       if (typeof end !== 'string') return end;
       if (end === 'complete' && this.#task.prune) await ownership.prune(applier, this.#report, this.#task.run);
-      await ownership.write(applier, {
+      if (!playbook.transient)
+        await ownership.write(applier, {
         complete: end === 'complete',
         selected: this.#declared,
         changed: this.#report.changed,
@@ -176,7 +179,13 @@ class HostWorker {
 
   /** Stage after stage, each planned from what the one before left. */
   async #applyAll(link: HostLink, applier: Applier): Promise<StageEnd | { readonly rebootedFrom: string }> {
-    const { run, stop } = this.#task;
+    const { run, stop, exports, waitFor } = this.#task;
+    if (applicable(this.#lastPlan).length > 0) {
+      // Nothing is changed by what an earlier run remembered of hosts that this run reads.
+      if (!exports.areRead()) await waitFor(() => exports.areRead());
+      if (exports.isOutdated()) await this.#planAgain(link);
+      if (this.#report.failure !== undefined) return 'failed';
+    }
     for (;;) {
       const due = nextSegment(applicable(this.#lastPlan), marksOf);
       if (due.length === 0) {
@@ -206,15 +215,22 @@ class HostWorker {
   async #planAgain(link: HostLink): Promise<readonly Planned[]> {
     const loader = new FactLoader(link.session);
     const { playbook, host, plays, select, exports } = this.#task;
-    const outdated = exports.isOutdated();
-    if (outdated) {
+    let corrected = false;
+    const declareAgain = async (): Promise<void> => {
+      corrected = true;
       exports.clear();
       this.#declared = await declareHost(playbook, host, plays, () => loader.system(), select, exports);
       for (const { resource } of this.#declared)
         for (const secret of secretsIn(resource.props)) this.#report.redactor.add(secret);
+    };
+    if (exports.isOutdated()) await declareAgain();
+    let plan = await this.#plan(this.#declared, loader);
+    // What was just read of the host itself may not be what it was declared with.
+    if (exports.isOutdated()) {
+      await declareAgain();
+      plan = await this.#plan(this.#declared, loader);
     }
-    const plan = await this.#plan(this.#declared, loader);
-    if (outdated) this.#correctFirstPlan(plan);
+    if (corrected) this.#correctFirstPlan(plan);
     return plan;
   }
 
@@ -328,6 +344,7 @@ class HostWorker {
       const exports = await told;
       if (exports !== null) this.#task.publish(role, exports);
     }
+    this.#task.markRead();
     this.#lastPlan = planned;
     this.#stage++;
     this.#report.planned(

@@ -62,11 +62,10 @@ export async function run(options: RunOptions): Promise<RunResult> {
   const began = performance.now();
   const id = newRunId();
   const emit: Emit = (event) => options.onEvent({ ...event, ms: Math.round(performance.now() - began) } as RunEvent);
-  const exports = new ExportStore(
-    options.exportMemory ?? noMemory,
-    options.hosts.map((host) => host.name),
-  );
-  const prepared = await prepareAll(options, exports);
+  const exports = new ExportStore(options.exportMemory ?? noMemory);
+  const batches = batchesOf(options.hosts, options);
+  exports.expect((batches[0] ?? []).map((host) => host.name));
+  const prepared = new Map((await prepareAll(options, exports)).map((task) => [task.host.name, task]));
   emit({
     event: 'run-started',
     version: 1,
@@ -78,10 +77,12 @@ export async function run(options: RunOptions): Promise<RunResult> {
     hosts: options.hosts.map((host) => host.name),
   });
   const results: HostResult[] = [];
-  for (const batch of batchesOf(prepared, options)) {
+  for (const batch of batches) {
+    const tasks = batch.flatMap((host) => prepared.get(host.name) ?? []);
+    exports.expect(batch.map((host) => host.name));
     const slots = new Slots(options.forks ?? 20);
     const work = { id, emit, exports, slots };
-    results.push(...(await Promise.all(batch.map((task) => slots.run(() => runOrSkip(task, results, options, work))))));
+    results.push(...(await Promise.all(tasks.map((task) => slots.run(() => runOrSkip(task, results, options, work))))));
   }
   const exitCode = exitCodeOf(results);
   emit({
@@ -135,7 +136,7 @@ async function declareAll(
       const plays = playsOf(host);
       for (const play of plays) for (const use of play.roles) paramsOf(use, host);
       const remembered = rememberedSystem(host);
-      const view = new ExportView(exports);
+      const view = new ExportView(exports, host.name);
       const base = { host, plays, remembered, exports: view };
       const system = async () => {
         if (remembered === undefined) throw new NotSeenYet();
@@ -151,11 +152,11 @@ async function declareAll(
   );
 }
 
-function batchesOf(tasks: readonly Prepared[], { serial, playbook }: RunOptions): Prepared[][] {
+function batchesOf(hosts: readonly Host[], { serial, playbook }: RunOptions): Host[][] {
   const size = serial ?? Math.min(...playbook.plays.map((play) => play.serial ?? Number.POSITIVE_INFINITY));
-  if (!Number.isFinite(size) || size < 1) return [[...tasks]];
-  return Array.from({ length: Math.ceil(tasks.length / size) }, (_, index) =>
-    tasks.slice(index * size, (index + 1) * size),
+  if (!Number.isFinite(size) || size < 1) return [[...hosts]];
+  return Array.from({ length: Math.ceil(hosts.length / size) }, (_, index) =>
+    hosts.slice(index * size, (index + 1) * size),
   );
 }
 
@@ -186,6 +187,7 @@ async function runOrSkip(
     ...task,
     run: id,
     publish: (role, told) => exports.publish(task.host.name, role, told),
+    markRead: () => exports.markRead(task.host.name),
     toldAll: () => exports.finish(task.host.name),
     waitFor: (done) => slots.pause(() => exports.until(done)),
     mode,

@@ -41,7 +41,7 @@ export async function declareHost(
   plays: readonly Play[],
   system: () => Promise<SystemFact>,
   options: DeclareOptions = {},
-  exports: ExportView = new ExportView(new ExportStore(noMemory, [])),
+  exports: ExportView = new ExportView(new ExportStore(noMemory), host.name),
 ): Promise<readonly Declared[]> {
   const declared = new Map<string, Declared>();
   const asked = new WeakSet<object>();
@@ -49,6 +49,7 @@ export async function declareHost(
     host,
     inventory: playbook.inventory,
     system: () => system().catch((thrown) => Promise.reject(remember(asked, thrown))),
+    agreed: <Value>(name: string, make: () => Value) => exports.agreed(name, make),
   };
   for (const play of plays) {
     for (const use of play.roles) {
@@ -74,9 +75,10 @@ export async function declareHost(
 function exportsFor(role: string, store: ExportView): RoleContext<unknown>['withExports'] {
   return (hosts, make) => {
     const seen = new Map(hosts.map((host) => [host, store.of(host, role)]));
-    const expected = hosts.filter((host) => seen.get(host) === undefined && store.isExpected(host));
-    if (expected.length > 0) return awaitedExports({ role, hosts: expected });
-    return make(new Map([...seen].flatMap(([host, known]): [string, Exports][] => (known ? [[host, known]] : []))));
+    const awaited = hosts.filter((host) => seen.get(host)?.awaited);
+    if (awaited.length > 0) return awaitedExports({ role, hosts: awaited });
+    const known = [...seen].flatMap(([host, { exports }]): [string, Exports][] => (exports ? [[host, exports]] : []));
+    return make(new Map(known), new Set(hosts.filter((host) => seen.get(host)?.reached)));
   };
 }
 

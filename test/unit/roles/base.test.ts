@@ -190,6 +190,7 @@ describe('what it declares', () => {
       inventory: undefined as never,
       system: () => facts.system(),
       withExports: () => null,
+      agreed: (_: string, make: () => unknown) => make() as never,
     };
     return keys(await base.definition.resources(context));
   };

@@ -3,7 +3,8 @@ import { ExportStore, ExportView, noMemory } from '../../../src/runner/exports.t
 import { Slots } from '../../../src/runner/slots.ts';
 
 it('gives what the lock file knows until the host itself has told', () => {
-  const store = new ExportStore({ ...noMemory, recall: () => ({ key: 'old' }) }, ['a', 'b']);
+  const store = new ExportStore({ ...noMemory, recall: () => ({ key: 'old' }) });
+  store.expect(['a', 'b']);
   const view = new ExportView(store);
   expect(view.of('b', 'wireguard')).toEqual({ key: 'old' });
   expect(view.isOpen()).toBe(true);
@@ -15,7 +16,8 @@ it('gives what the lock file knows until the host itself has told', () => {
 });
 
 it('waits for a host that may still tell, and no longer when it has ended', async () => {
-  const store = new ExportStore(noMemory, ['a', 'b']);
+  const store = new ExportStore(noMemory);
+  store.expect(['a', 'b']);
   const view = new ExportView(store);
   expect(view.of('b', 'wireguard')).toBeUndefined();
   let ended = false;
@@ -29,7 +31,8 @@ it('waits for a host that may still tell, and no longer when it has ended', asyn
 
 it('gives the place of a task that waits to another, so that two that wait for each other both get on', async () => {
   const slots = new Slots(1);
-  const store = new ExportStore(noMemory, ['a', 'b']);
+  const store = new ExportStore(noMemory);
+  store.expect(['a', 'b']);
   const order: string[] = [];
   const task = (own: string, other: string) => async () => {
     store.publish(own, 'role', { of: own });
