@@ -7,7 +7,10 @@ import { formatAddress, parseAddress } from './ip-address.ts';
 /** What is known of one host. */
 export interface LockEntry {
   readonly ssh: readonly HostKey[];
+  /** WireGuard interface → public key. */
   readonly wireguard: ReadonlyMap<string, string>;
+  /** Peer → which interfaces carry the link to it, in the words of the role wireguard. */
+  readonly links: ReadonlyMap<string, string>;
   /** Where it answered last. */
   readonly endpoint?: EndpointAddress | undefined;
   /** Network → the addresses that were assigned. */
@@ -16,6 +19,8 @@ export interface LockEntry {
 
 /** What is known of one device. */
 export interface DeviceEntry {
+  /** Name of a key pair → its public key. */
+  readonly wireguard: ReadonlyMap<string, string>;
   /** Network → the addresses that were assigned. */
   readonly addresses: ReadonlyMap<string, readonly string[]>;
 }
@@ -28,16 +33,20 @@ export interface LockContent {
 interface DraftEntry {
   readonly ssh: HostKey[];
   readonly wireguard: Map<string, string>;
+  readonly links: Map<string, string>;
   endpoint?: EndpointAddress;
   readonly addresses: Map<string, readonly string[]>;
 }
 
 interface DraftDevice {
+  readonly wireguard: Map<string, string>;
   readonly addresses: Map<string, readonly string[]>;
 }
 
 const keyLine = /^([a-z0-9@.-]+) ([A-Za-z0-9+/]+={0,2})$/;
 const wireguardKey = /^[A-Za-z0-9+/]{43}=$/;
+/** Words of letters, digits and base64, with commas between groups: nothing that YAML would read as something else. */
+const linkText = /^[A-Za-z][\w-]*(?:,? [\w-]+)*$/;
 /** One that YAML needs no quotes for. */
 const plainEndpoint = /^[A-Za-z0-9][A-Za-z0-9._@:%[\]-]*$/;
 /** A name that YAML needs no quotes for. Words that it could read as something else than text are left to it. */
@@ -58,9 +67,8 @@ function hostReader(entry: DraftEntry): EntryReader {
         return type !== undefined && base64 !== undefined && entry.ssh.push({ type, base64 }) > 0;
       },
     },
-    wireguard: {
-      below: (line) => addNamed(line, entry.wireguard, (key) => (wireguardKey.test(key) ? key : undefined)),
-    },
+    wireguard: publicKeys(entry),
+    links: { below: (line) => addNamed(line, entry.links, (text) => (linkText.test(text) ? text : undefined)) },
     endpoint: {
       beside: (text) => {
         const endpoint = endpointOf(text, plainEndpoint);
@@ -73,7 +81,14 @@ function hostReader(entry: DraftEntry): EntryReader {
 }
 
 function deviceReader(entry: DraftDevice): EntryReader {
-  return { addresses: { below: (line) => addNamed(line, entry.addresses, plainAddresses) } };
+  return {
+    wireguard: publicKeys(entry),
+    addresses: { below: (line) => addNamed(line, entry.addresses, plainAddresses) },
+  };
+}
+
+function publicKeys({ wireguard }: DraftDevice): PartReader {
+  return { below: (line) => addNamed(line, wireguard, (key) => (wireguardKey.test(key) ? key : undefined)) };
 }
 
 /** `name: value`, once for each name. */
@@ -106,11 +121,11 @@ export function parseCanonical(text: string): LockContent | undefined {
   const open = (name: string): boolean => {
     if (!plainName.test(name)) return false;
     if (stage === 'hosts' && !hosts.has(name)) {
-      const host: DraftEntry = { ssh: [], wireguard: new Map(), addresses: new Map() };
+      const host: DraftEntry = { ssh: [], wireguard: new Map(), links: new Map(), addresses: new Map() };
       hosts.set(name, host);
       entry = hostReader(host);
     } else if (stage === 'devices' && !devices.has(name)) {
-      const device: DraftDevice = { addresses: new Map() };
+      const device: DraftDevice = { wireguard: new Map(), addresses: new Map() };
       devices.set(name, device);
       entry = deviceReader(device);
     } else return false;
@@ -156,7 +171,7 @@ export function parseLock(document: Document.Parsed, file: string): LockContent 
   if (!isRecord(value) || value.version !== 1) throw malformed('this is no lock file of version 1', file);
   const hosts = new Map<string, LockEntry>();
   for (const [host, entry] of Object.entries(recordAt(value.hosts, 'hosts', file))) {
-    const { ssh = [], wireguard = {}, endpoint, addresses } = recordAt(entry, `hosts.${host}`, file);
+    const { ssh = [], wireguard, links, endpoint, addresses } = recordAt(entry, `hosts.${host}`, file);
     if (!Array.isArray(ssh)) throw malformed(`the host keys of "${host}" are no list`, file);
     const keys = ssh.map((line: unknown): HostKey => {
       const match = keyLine.exec(String(line));
@@ -169,28 +184,39 @@ export function parseLock(document: Document.Parsed, file: string): LockContent 
         );
       return { type: match[1] ?? '', base64: match[2] ?? '' };
     });
-    const publicKeys = Object.entries(recordAt(wireguard, `hosts.${host}.wireguard`, file)).map(
-      ([name, key]): [string, string] => {
-        if (!wireguardKey.test(String(key)))
-          throw malformed(`"${host}" has a WireGuard key that is none`, file, undefined, '44 characters of base64');
-        return [name, String(key)];
-      },
-    );
     const last = endpointOf(endpoint, /./);
     if (endpoint !== undefined && endpoint !== null && last === undefined)
       throw malformed(`"${host}" has an endpoint that is none`, file, undefined, 'user@address:port');
     hosts.set(host, {
       ssh: keys,
-      wireguard: new Map(publicKeys),
+      wireguard: publicKeysAt(wireguard, `hosts.${host}.wireguard`, file),
+      links: linksAt(links, `hosts.${host}.links`, file),
       ...(last && { endpoint: last }),
       addresses: addressesAt(addresses, `hosts.${host}.addresses`, file),
     });
   }
   const devices = Object.entries(recordAt(value.devices, 'devices', file)).map(([device, entry]) => {
-    const { addresses } = recordAt(entry, `devices.${device}`, file);
-    return [device, { addresses: addressesAt(addresses, `devices.${device}.addresses`, file) }] as const;
+    const { wireguard, addresses } = recordAt(entry, `devices.${device}`, file);
+    const keys = publicKeysAt(wireguard, `devices.${device}.wireguard`, file);
+    return [device, { wireguard: keys, addresses: addressesAt(addresses, `devices.${device}.addresses`, file) }] as const;
   });
   return { hosts, devices: new Map(devices) };
+}
+
+function publicKeysAt(value: unknown, where: string, file: string): Map<string, string> {
+  const keys = Object.entries(recordAt(value, where, file));
+  for (const [, key] of keys)
+    if (!wireguardKey.test(String(key)))
+      throw malformed(`"${where}" has a WireGuard key that is none`, file, undefined, '44 characters of base64');
+  return new Map(keys.map(([name, key]) => [name, String(key)]));
+}
+
+function linksAt(value: unknown, where: string, file: string): Map<string, string> {
+  const links = Object.entries(recordAt(value, where, file));
+  for (const [peer, text] of links)
+    if (!linkText.test(String(text)))
+      throw malformed(`"${where}.${peer}" is no link`, file, undefined, 'interfaces, a fingerprint and a state');
+  return new Map(links.map(([peer, text]) => [peer, String(text)]));
 }
 
 function addressesAt(value: unknown, where: string, file: string): Map<string, readonly string[]> {

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { open, readFile, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
 import type { Document } from 'yaml';
 import { LabError } from '../shared/errors.ts';
 import type { EndpointAddress, HostKey, HostKeyPolicy } from '../transport/contract.ts';
@@ -13,6 +14,12 @@ const header = ` Public keys that lab has seen, pinned so that a different one i
  No secrets: commit this file.`;
 
 type Edit = (document: Document) => void;
+
+/** A part in a tunnel: public keys by interface, and links by peer. */
+export interface TunnelMemory {
+  readonly keys: ReadonlyMap<string, string>;
+  readonly links: ReadonlyMap<string, string>;
+}
 
 /**
  * `inventory/lab.lock.yml`: the SSH host keys and WireGuard public keys that were seen, where hosts answered last, and the
@@ -67,24 +74,27 @@ export class LockFile {
   unpin(host: string): void {
     if (this.pinned(host).length === 0) return;
     this.#set(host, { ...this.#entry(host), ssh: [] });
-    this.#edits.push((document) => removeEmptied(document, host, 'ssh'));
+    this.#edits.push((document) => removeEmptied(document, ['hosts', host], 'ssh'));
   }
 
-  /** The public key of a host's WireGuard interface, base64, as last seen. */
-  wireguardKey(host: string, interfaceName: string): string | undefined {
-    return this.#content.hosts.get(host)?.wireguard.get(interfaceName);
+  /** What was last seen of a host's or device's part in a tunnel. */
+  wireguard(kind: 'host' | 'device', name: string): TunnelMemory {
+    const entry = kind === 'host' ? this.#content.hosts.get(name) : undefined;
+    const keys = this.#content[`${kind}s`].get(name)?.wireguard ?? new Map();
+    return { keys, links: entry?.links ?? new Map() };
   }
 
-  /** Interface → public key of a host, as last seen; empty when it was never seen. */
-  wireguardKeys(host: string): ReadonlyMap<string, string> {
-    return this.#content.hosts.get(host)?.wireguard ?? new Map();
-  }
-
-  setWireguardKey(host: string, interfaceName: string, publicKey: string): void {
-    if (this.wireguardKey(host, interfaceName) === publicKey) return;
-    const entry = this.#entry(host);
-    this.#set(host, { ...entry, wireguard: new Map([...entry.wireguard, [interfaceName, publicKey]]) });
-    this.#edits.push((document) => put(document, ['hosts', host, 'wireguard', interfaceName], publicKey));
+  /** Replaces all that is known of it; without keys it is forgotten. */
+  setWireguard(kind: 'host' | 'device', name: string, { keys, links }: TunnelMemory): void {
+    const before = this.wireguard(kind, name);
+    if (isDeepStrictEqual(before.keys, keys) && isDeepStrictEqual(before.links, links)) return;
+    if (kind === 'host') this.#set(name, { ...this.#entry(name), wireguard: keys, links });
+    else this.#setDevice(name, { ...this.#device(name), wireguard: keys });
+    this.#edits.push((document) => {
+      for (const [part, map] of [['wireguard', keys] as const, ...(kind === 'host' ? [['links', links] as const] : [])])
+        if (map.size > 0) put(document, [`${kind}s`, name, part], document.createNode(Object.fromEntries(map)));
+        else removeEmptied(document, [`${kind}s`, name], part);
+    });
   }
 
   /** Where the host answered last over SSH. */
@@ -151,7 +161,7 @@ export class LockFile {
   }
 
   #entry(host: string): LockEntry {
-    return this.#content.hosts.get(host) ?? { ssh: [], wireguard: new Map(), addresses: new Map() };
+    return this.#content.hosts.get(host) ?? { ssh: [], wireguard: new Map(), links: new Map(), addresses: new Map() };
   }
 
   #set(host: string, entry: LockEntry): void {
@@ -159,7 +169,7 @@ export class LockFile {
   }
 
   #device(name: string): DeviceEntry {
-    return this.#content.devices.get(name) ?? { addresses: new Map() };
+    return this.#content.devices.get(name) ?? { wireguard: new Map(), addresses: new Map() };
   }
 
   #setDevice(name: string, entry: DeviceEntry): void {
@@ -195,10 +205,11 @@ function put(document: Document, path: readonly string[], value: unknown): void 
   document.setIn(path, value);
 }
 
-function removeEmptied(document: Document, host: string, part: string): void {
-  document.deleteIn(['hosts', host, part]);
-  const entry = document.getIn(['hosts', host]) as { items?: unknown[] } | undefined;
-  if (entry?.items?.length === 0) document.deleteIn(['hosts', host]);
+function removeEmptied(document: Document, path: readonly string[], part: string): void {
+  if (!document.hasIn(path)) return;
+  document.deleteIn([...path, part]);
+  const entry = document.getIn(path) as { items?: unknown[] } | undefined;
+  if (entry?.items?.length === 0) document.deleteIn(path);
 }
 
 function sortMap(document: Document, path: readonly string[]): void {

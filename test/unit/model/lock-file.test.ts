@@ -9,6 +9,7 @@ import { hostKeyPolicy, LockFile } from '../../../src/model/lock-file.ts';
 const ed25519 = { type: 'ssh-ed25519', base64: 'AAAAC3NzaC1lZDI1NTE5AAAAIJn0' };
 const other = { type: 'ssh-ed25519', base64: 'AAAAC3NzaC1lZDI1NTE5AAAAIOth' };
 const rsa = { type: 'rsa-sha2-512', base64: 'AAAAB3NzaC1yc2EAAAADAQABAAABgQ==' };
+const links = new Map([['vps', 'wg0 wg0b 0123456789abcdef active, wg0c wg0 none staged']]);
 const wireguard = 'xTIBA5rboUvnH4htodjb6e697QjLERt1NAB4mZqp8Dg=';
 
 let folder: string;
@@ -31,7 +32,7 @@ describe('a lock file', () => {
     lock.pin('vps', ed25519);
     lock.pin('nas', ed25519);
     lock.pin('nas', rsa);
-    lock.setWireguardKey('nas', 'wg0', wireguard);
+    lock.setWireguard('host', 'nas', { keys: new Map([['wg0', wireguard]]), links });
     expect(lock.changed).toBe(true);
     await lock.save();
     expect(lock.changed).toBe(false);
@@ -48,14 +49,16 @@ hosts:
       - ${ed25519.type} ${ed25519.base64}
     wireguard:
       wg0: ${wireguard}
+    links:
+      vps: wg0 wg0b 0123456789abcdef active, wg0c wg0 none staged
   vps:
     ssh:
       - ${ed25519.type} ${ed25519.base64}
 `);
     const again = await LockFile.read(file);
     expect(again.pinned('nas')).toEqual([rsa, ed25519]);
-    expect(again.wireguardKey('nas', 'wg0')).toBe(wireguard);
-    expect(again.wireguardKey('vps', 'wg0')).toBeUndefined();
+    expect(again.wireguard('host', 'nas')).toEqual({ keys: new Map([['wg0', wireguard]]), links });
+    expect(again.wireguard('host', 'vps').keys.size).toBe(0);
   });
 
   test.each([
@@ -99,7 +102,7 @@ hosts:
   test('reads what it wrote without a YAML parser, and means the same', async () => {
     const lock = await LockFile.read(file);
     for (const host of ['nas', 'node1', 'vps']) lock.pin(host, ed25519);
-    lock.setWireguardKey('vps', 'wg0', wireguard);
+    lock.setWireguard('host', 'vps', { keys: new Map([['wg0', wireguard]]), links: new Map() });
     lock.setAssigned('host', 'vps', 'vpn', ['10.80.0.2', 'fd80::2']);
     lock.setAssigned('device', 'phone', 'vpn', ['10.80.0.3', 'fd80::3']);
     lock.setAssigned('device', 'laptop', 'vpn', ['10.80.0.4']);
