@@ -82,7 +82,8 @@ export function addLoadOptions(command: Command): Command {
   return command.option('--no-type-check', 'do not let the TypeScript compiler check the playbook first');
 }
 
-function list(value: string, before: readonly string[]): string[] {
+/** Parses a list; it may be given several times. */
+export function list(value: string, before: readonly string[] = []): string[] {
   // An empty variable in a script must not mean everything.
   if (value.split(',').every((part) => part.trim() === '')) throw new InvalidArgumentError('it is empty.');
   return [

@@ -1,6 +1,7 @@
 import { selectHosts } from '../model/select-hosts.ts';
 import type { Host } from '../model/types.ts';
 import { loadPlaybook } from '../playbook/load.ts';
+import type { Procedure } from '../playbook/procedure.ts';
 import { checkTypes } from '../playbook/type-check.ts';
 import { createRenderer } from '../report/create-renderer.ts';
 import type { Renderer } from '../report/renderer.ts';
@@ -29,12 +30,19 @@ export type PlaybookOptions = SelectOptions &
     readonly renderer?: Renderer;
     readonly review?: RunOptions['review'];
     readonly watch?: (event: RunEvent) => void;
+    /** Parameters of a procedure. */
+    readonly given?: Readonly<Record<string, unknown>>;
   };
 
+/** What a command gets: also that of a procedure, which is many runs. */
+export type PlaybookResult = Pick<RunResult, 'exitCode' | 'hosts'>;
+
 /** Loads a playbook, runs it as the options say, and shows it: what `run`, `plan` and `apply` have in common. */
-export async function runPlaybook(name: string, options: PlaybookOptions): Promise<RunResult> {
+export async function runPlaybook(name: string, options: PlaybookOptions): Promise<PlaybookResult> {
   const folder = process.cwd();
   const { playbook, file } = await load(name, folder, options.typeCheck);
+  if (playbook.kind === 'procedure') return runProcedureOf(playbook, file, name, options);
+  refuseGiven(name, options);
   const { inventory } = playbook;
   const playsOf = (host: Host) =>
     playbook.plays.filter((play) => selectHosts(inventory, play.hosts).some(({ name }) => name === host.name));
@@ -60,7 +68,7 @@ export async function runPlaybook(name: string, options: PlaybookOptions): Promi
       playsOf,
       connect: (host, which) => reach(host, which, stop.signal),
       secrets: openedSecrets(),
-      exportMemory: exportMemoryOf(lock),
+      exportMemory: exportMemoryOf(lock, inventory),
       onEvent: (event) => {
         renderer.handle(event);
         options.watch?.(event);
@@ -81,6 +89,39 @@ export async function runPlaybook(name: string, options: PlaybookOptions): Promi
     stop.end();
     await renderer.close();
   }
+}
+
+/** Flags that only a procedure knows. */
+function refuseGiven(name: string, { given = {} }: PlaybookOptions): void {
+  const flags = Object.entries(given).flatMap(([flag, value]) => (value === undefined ? [] : [flag]));
+  if (flags.length === 0) return;
+  throw new LabError('USAGE', `${name} is a playbook, and knows no ${flags.join(', ')}`, {
+    expected: 'a procedure, such as rotate-keys.ts',
+    found: 'a playbook',
+  });
+}
+
+async function runProcedureOf(
+  procedure: Procedure,
+  file: string,
+  name: string,
+  options: PlaybookOptions,
+): Promise<PlaybookResult> {
+  const other = options.tags.length > 0 || options.skipTags.length > 0 || options.startAt || options.serial;
+  if ((options.mode !== 'run' && options.mode !== 'check') || other || options.prune || options.renderer)
+    throw new LabError('USAGE', `${name} is a procedure: its steps belong together`, {
+      expected: 'lab run, with --check or --limit at most',
+      hint: `lab run ${name} --check`,
+    });
+  const { operateProcedure } = await import('./procedure.ts');
+  const { limit, ...rest } = options;
+  const exitCode = await operateProcedure(procedure, file, {
+    ...rest,
+    limit: limitOf(limit, process.cwd()),
+    check: options.mode === 'check',
+    given: options.given ?? {},
+  });
+  return { exitCode, hosts: [] };
 }
 
 /** A type error is told before anything else, as the compiler sees more of it than a failing import does. */

@@ -8,6 +8,7 @@ import {
   type ConnectOptions,
   type GuardOption,
   type LoadOptions,
+  list,
   type SelectOptions,
   type ShowOptions,
 } from './run-options.ts';
@@ -17,14 +18,25 @@ type Options = SelectOptions &
   ConnectOptions &
   ShowOptions &
   LoadOptions &
-  GuardOption & { readonly check?: boolean; readonly prune?: boolean };
+  GuardOption & {
+    readonly check?: boolean;
+    readonly prune?: boolean;
+    readonly maxAge?: string;
+    readonly compromised?: readonly string[];
+    readonly drain?: string;
+    readonly abort?: boolean;
+  };
 
 export function register(program: Command): void {
   const command = program
     .command('run <playbook>')
     .description('bring hosts to the state that a playbook declares')
     .option('-c, --check', 'only say what would change; exit code 2 when something would')
-    .option('--prune', 'remove what lab created and is no longer declared, restore what it only changed');
+    .option('--prune', 'remove what lab created and is no longer declared, restore what it only changed')
+    .option('--max-age <time>', 'rotate-keys: rotate keys older than this, such as 30d; 0s is all')
+    .option('--compromised <hosts>', 'rotate-keys: rotate all keys of these hosts, and destroy the old ones at once', list)
+    .option('--drain <time>', 'rotate-keys: how long old keys are still accepted; default 3m')
+    .option('--abort', 'rotate-keys: take back what an interrupted rotation began');
   addLoadOptions(addGuardOption(addShowOptions(addConnectOptions(addSelectOptions(command)))))
     .addHelpText(
       'after',
@@ -39,6 +51,8 @@ Examples:
   lab run site.ts --check --diff         what would change, and how
   lab run site.ts --limit 'home:!nas'    only the group home, without the host nas
   lab run site.ts --limit @failed        only the hosts that failed the last time
+  lab run rotate-keys.ts --check         which WireGuard keys are due, and each step
+  lab run rotate-keys.ts --compromised nas
   lab run site.ts --prune --check        what would be removed or restored because nothing declares it any more`,
     )
     .action(async (playbook: string, options: Options) => {
@@ -46,6 +60,12 @@ Examples:
         ...options,
         mode: options.check ? 'check' : 'run',
         guardSeconds: options.guardTimeout,
+        given: {
+          maxAge: options.maxAge,
+          compromised: options.compromised,
+          drain: options.drain,
+          abort: options.abort,
+        },
       });
       process.exitCode = result.exitCode;
     });

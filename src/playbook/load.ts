@@ -4,17 +4,18 @@ import { isPlaybook } from './define-playbook.ts';
 import { isRole } from './define-role.ts';
 import { findPlaybook } from './find.ts';
 import { loadModule } from './load-module.ts';
+import { isProcedure, type Procedure } from './procedure.ts';
 
 const expected = 'export default definePlaybook({ … })';
 
 export interface LoadedPlaybook {
   /** Absolute path. */
   readonly file: string;
-  readonly playbook: Playbook;
+  readonly playbook: Playbook | Procedure;
 }
 
 /**
- * Finds a playbook by name and runs its module.
+ * Finds a playbook, or a procedure, by name and runs its module.
  *
  * @throws LabError PLAYBOOK_NOT_FOUND, PLAYBOOK_LOAD, PLAYBOOK_INVALID, and what the module's inventory and roles throw
  */
@@ -23,7 +24,7 @@ export async function loadPlaybook(name: string, cwd: string): Promise<LoadedPla
   return { file, playbook: playbookOf(await loadModule(file), file) };
 }
 
-function playbookOf(module: Readonly<Record<string, unknown>>, file: string): Playbook {
+function playbookOf(module: Readonly<Record<string, unknown>>, file: string): Playbook | Procedure {
   if (!('default' in module) || module.default === undefined) {
     const names = Object.keys(module).filter((name) => name !== 'default');
     throw new LabError('PLAYBOOK_LOAD', 'the playbook has no default export', {
@@ -32,7 +33,7 @@ function playbookOf(module: Readonly<Record<string, unknown>>, file: string): Pl
       found: names.length === 0 ? 'no exports' : `exports named ${names.join(', ')}`,
     });
   }
-  if (isPlaybook(module.default)) return module.default;
+  if (isPlaybook(module.default) || isProcedure(module.default)) return module.default;
   throw new LabError('PLAYBOOK_LOAD', 'the default export is no playbook', {
     at: { file },
     expected,
