@@ -1,6 +1,8 @@
 import type { Host, Inventory } from '../../src/index.ts';
 import { LabError } from '../../src/index.ts';
-import type { Params } from './params.ts';
+import { contains, overlap, parseAddress, parsePrefix } from '../../src/model/ip-address.ts';
+import { type Params, portOf } from './params.ts';
+import { linkLocalOf } from './probe-address.ts';
 
 /** One end of a tunnel as the model has it. */
 export interface Member {
@@ -12,20 +14,21 @@ export interface Member {
   readonly gateway: boolean;
 }
 
-/** What one member says of another in its configuration, but for the key. */
+/** What one member says of another in its configuration, but for the keys. */
 export interface Peer {
-  readonly host: string;
+  readonly name: string;
   /** What may come from it and is sent to it; each prefix belongs to one peer. */
   readonly allowedIps: readonly string[];
-  /** `address:port`, where this member can dial it. */
-  readonly endpoint: string | null;
+  /** The address where this member can dial it. */
+  readonly dial: string | null;
   /** Seconds; 0 is never. */
   readonly keepalive: number;
+  readonly isDevice: boolean;
 }
 
 /** How the tunnel looks from one host. */
 export interface Tunnel {
-  /** With the network's prefix length: `10.80.0.1/24`. */
+  /** Its own, without a prefix length: what is inside is reached by routes. */
   readonly addresses: readonly string[];
   readonly peers: readonly Peer[];
   /** Whether anybody dials this host. */
@@ -38,19 +41,13 @@ export interface Tunnel {
  * Compiles the model to the tunnel of one host: who its peers are, what belongs to each, and who dials whom. Pure, and from
  * the whole inventory: a host that a run does not select keeps its place.
  *
- * A gateway is dialled by everybody. With several, the first in the inventory carries what members send each other; the
- * others carry what is for themselves and their sites.
+ * A gateway is dialled by everybody. With several, the first in the inventory carries what members send each other, and the
+ * devices; the others carry what is for themselves and their sites.
  *
  * @throws LabError PLAN_IMPOSSIBLE when the model has no such tunnel, or nobody can be dialled
  */
 export function tunnelOf(host: Host, inventory: Inventory, params: Params): Tunnel {
-  const network = inventory.networks.get(params.network);
-  if (network === undefined || !network.tunnel)
-    throw new LabError('PLAN_IMPOSSIBLE', `the inventory has no tunnel "${params.network}"`, {
-      expected: `networks: { ${params.network}: { prefixes: '10.80.0.0/24', tunnel: true } }`,
-      found: network === undefined ? 'no network of that name' : 'a network without tunnel: true',
-      hint: 'declare it, give each member an address on it, or name another one with the parameter "network"',
-    });
+  const prefixes = tunnelPrefixes(inventory, params);
   const members = membersOf(inventory, params);
   const self = members.find((member) => member.host === host.name);
   if (self === undefined)
@@ -65,17 +62,30 @@ export function tunnelOf(host: Host, inventory: Inventory, params: Params): Tunn
       expected: 'a member with an address on a public network, or the parameter gateways',
       found: `members ${members.map((member) => member.host).join(', ')}`,
     });
-  refuseOverlaps(members);
+  refuseOverlaps(members, prefixes);
+  const peers = self.gateway
+    ? peersOfGateway(self, members, inventory, params)
+    : peersOfSpoke(self, members, prefixes, inventory, params);
   return {
-    addresses: self.addresses.map((address) => `${address}/${lengthFor(address, network.prefixes)}`),
-    peers: self.gateway
-      ? peersOfGateway(self, members, inventory, params)
-      : peersOfSpoke(self, members, network.prefixes, inventory, params),
+    addresses: self.addresses,
+    peers: peers.map((peer) => ({ ...peer, allowedIps: withoutOwnNetworks(peer.allowedIps, host, inventory) })),
     listens: self.gateway || params.topology === 'mesh',
     forwards: self.gateway || self.sites.length > 0,
   };
 }
 
+/** @throws LabError PLAN_IMPOSSIBLE when the inventory has no such tunnel */
+export function tunnelPrefixes(inventory: Inventory, params: Pick<Params, 'network'>): readonly string[] {
+  const network = inventory.networks.get(params.network);
+  if (network?.tunnel === true) return network.prefixes;
+  throw new LabError('PLAN_IMPOSSIBLE', `the inventory has no tunnel "${params.network}"`, {
+    expected: `networks: { ${params.network}: { prefixes: '10.80.0.0/24', tunnel: true } }`,
+    found: network === undefined ? 'no network of that name' : 'a network without tunnel: true',
+    hint: 'declare it, give each member an address on it, or name another one with the parameter "network"',
+  });
+}
+
+/** Hosts with an address on the tunnel. */
 export function membersOf(inventory: Inventory, params: Params): readonly Member[] {
   const isPublic = (host: Host) =>
     [...host.addresses.keys()].some((name) => inventory.networks.get(name)?.public === true);
@@ -88,15 +98,46 @@ export function membersOf(inventory: Inventory, params: Params): readonly Member
   });
 }
 
+/** Devices with an address on the tunnel: name → addresses. */
+export function devicesOf(inventory: Inventory, params: Pick<Params, 'network'>): ReadonlyMap<string, readonly string[]> {
+  return new Map(
+    [...inventory.devices.values()].flatMap((device): [string, readonly string[]][] => {
+      const addresses = device.addresses.get(params.network);
+      return addresses === undefined ? [] : [[device.name, addresses]];
+    }),
+  );
+}
+
+/** The gateway that devices dial. */
+export function deviceGateway(inventory: Inventory, params: Params): string | undefined {
+  return membersOf(inventory, params).find(({ gateway }) => gateway)?.host;
+}
+
 function peersOfGateway(self: Member, members: readonly Member[], inventory: Inventory, params: Params): Peer[] {
-  return members
+  const first = members.find(({ gateway }) => gateway);
+  const devices = [...devicesOf(inventory, params)];
+  const deviceAddresses = devices.flatMap(([, addresses]) => addresses.map(alone));
+  const hosts = members
     .filter((member) => member !== self)
     .map((member) => ({
-      host: member.host,
-      allowedIps: ownPrefixes(member),
-      endpoint: member.gateway ? publicEndpoint(member, inventory, params) : null,
+      name: member.host,
+      // The others find the devices behind the gateway that they dial.
+      allowedIps: [...ownPrefixes(member), ...(member === first ? deviceAddresses : [])],
+      dial: member.gateway ? publicAddress(member, inventory) : null,
       keepalive: 0,
+      isDevice: false,
     }));
+  if (self !== first) return hosts;
+  return [
+    ...hosts,
+    ...devices.map(([name, addresses]) => ({
+      name,
+      allowedIps: addresses.map(alone),
+      dial: null,
+      keepalive: 0,
+      isDevice: true,
+    })),
+  ];
 }
 
 function peersOfSpoke(
@@ -110,8 +151,7 @@ function peersOfSpoke(
   const direct =
     params.topology === 'mesh'
       ? members.filter(
-          (member) =>
-            !member.gateway && member !== self && commonNetwork(self, member, inventory, params) !== undefined,
+          (member) => !member.gateway && member !== self && commonNetwork(self, member, inventory, params) !== undefined,
         )
       : [];
   // What belongs to no other peer goes through the first gateway.
@@ -120,30 +160,46 @@ function peersOfSpoke(
     .flatMap(({ sites }) => sites);
   return [
     ...gateways.map((gateway, index) => ({
-      host: gateway.host,
-      allowedIps: index === 0 ? [...prefixes, ...gateway.sites, ...viaFirst] : ownPrefixes(gateway),
-      endpoint: publicEndpoint(gateway, inventory, params),
+      name: gateway.host,
+      allowedIps:
+        index === 0
+          ? [...prefixes, ...gateway.sites, ...viaFirst, `${linkLocalOf(gateway.host)}/128`]
+          : ownPrefixes(gateway),
+      dial: publicAddress(gateway, inventory),
       keepalive: params.keepalive,
+      isDevice: false,
     })),
     ...direct.map((member) => ({
-      host: member.host,
+      name: member.host,
       allowedIps: ownPrefixes(member),
-      endpoint: bracketed(commonNetwork(self, member, inventory, params) ?? '', params.port),
+      dial: commonNetwork(self, member, inventory, params) ?? null,
       keepalive: 0,
+      isDevice: false,
     })),
   ];
 }
 
-function ownPrefixes({ addresses, sites }: Member): string[] {
-  return [...addresses.map((address) => `${address}/${address.includes(':') ? 128 : 32}`), ...sites];
+function ownPrefixes({ host, addresses, sites }: Member): string[] {
+  return [...addresses.map(alone), ...sites, `${linkLocalOf(host)}/128`];
 }
 
-function publicEndpoint({ host }: Member, inventory: Inventory, params: Params): string | null {
+/** The prefix that holds this address alone. */
+export function alone(address: string): string {
+  return `${address}/${address.includes(':') ? 128 : 32}`;
+}
+
+function publicAddress({ host }: Member, inventory: Inventory): string | null {
   const { addresses } = inventory.hosts.get(host) ?? { addresses: new Map<string, readonly string[]>() };
   const open = [...addresses].find(([name]) => inventory.networks.get(name)?.public === true)?.[1][0];
   const other = [...addresses].find(([name]) => inventory.networks.get(name)?.tunnel !== true)?.[1][0];
-  const address = open ?? other;
-  return address === undefined ? null : bracketed(address, params.port);
+  return open ?? other ?? null;
+}
+
+/** Where devices dial a gateway: `203.0.113.10:51820`. */
+export function endpointOf(host: string, interfaceName: string, inventory: Inventory, params: Params): string | null {
+  const member = membersOf(inventory, params).find((one) => one.host === host);
+  const address = member === undefined ? null : publicAddress(member, inventory);
+  return address === null ? null : endpoint(address, portOf(params, interfaceName));
 }
 
 /** The other's address on a network that both have a wire to. */
@@ -155,27 +211,43 @@ function commonNetwork(self: Member, other: Member, inventory: Inventory, params
   return undefined;
 }
 
-function bracketed(address: string, port: number): string {
+/** `192.0.2.1:51820`, `[2001:db8::1]:51820` */
+export function endpoint(address: string, port: number): string {
   return address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`;
 }
 
-function lengthFor(address: string, prefixes: readonly string[]): string {
-  const isV6 = address.includes(':');
-  const prefix = prefixes.find((each) => each.includes(':') === isV6);
-  return prefix?.split('/')[1] ?? (isV6 ? '128' : '32');
+/** A host that stands in a site itself reaches it by its own wire, not through the tunnel. */
+function withoutOwnNetworks(prefixes: readonly string[], host: Host, inventory: Inventory): string[] {
+  const wired = [...host.addresses]
+    .filter(([name]) => inventory.networks.get(name)?.tunnel !== true)
+    .flatMap(([, addresses]) => addresses.flatMap((address) => parseAddress(address) ?? []));
+  return prefixes.filter((text) => {
+    const prefix = parsePrefix(text);
+    return prefix === undefined || !wired.some((address) => contains(prefix, address));
+  });
 }
 
 /** An allowed prefix has one owner: the kernel gives it to the peer that was told last. */
-function refuseOverlaps(members: readonly Member[]): void {
-  const owners = new Map<string, string>();
+function refuseOverlaps(members: readonly Member[], prefixes: readonly string[]): void {
+  const taken = prefixes.map((text) => ({ text, owner: 'the tunnel itself' }));
   for (const { host, sites } of members)
     for (const site of sites) {
-      const other = owners.get(site);
-      if (other !== undefined)
-        throw new LabError('PLAN_IMPOSSIBLE', `the prefix ${site} is behind two hosts`, {
-          expected: 'one owner for each prefix in a tunnel',
-          found: `${other} and ${host}`,
+      const prefix = parsePrefix(site);
+      if (prefix === undefined)
+        throw new LabError('PLAN_IMPOSSIBLE', `the site "${site}" of ${host} is no prefix`, {
+          expected: 'an address and a length, such as 10.9.0.0/16',
+          found: site,
+          hint: `params.wireguard.sites of ${host}`,
         });
-      owners.set(site, host);
+      const other = taken.find(({ text }) => {
+        const earlier = parsePrefix(text);
+        return earlier !== undefined && overlap(earlier, prefix);
+      });
+      if (other !== undefined)
+        throw new LabError('PLAN_IMPOSSIBLE', `the prefix ${site} belongs to two in the tunnel`, {
+          expected: 'prefixes that share no address: each has one owner in a tunnel',
+          found: `${site} behind ${host}, ${other.text} of ${other.owner}`,
+        });
+      taken.push({ text: site, owner: host });
     }
 }

@@ -23,6 +23,11 @@ export function readOwnFile(path: string): string {
   return readFileSync(ownFile(path), 'utf8');
 }
 
+/** The same for a role's file, below `roles/`. */
+export function readRoleFile(path: string): string {
+  return readFileSync(join(codeRoot, 'roles', path), 'utf8');
+}
+
 /** Absolute path of such a file. */
 export function ownFile(path: string): string {
   return join(codeRoot, 'src', path);

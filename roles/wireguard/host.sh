@@ -1,0 +1,149 @@
+#!/bin/sh
+# Managed by lab (role wireguard). What the tunnel needs beyond wg-quick(8): the keys that its configuration does not hold,
+# and the routes that say which interface carries which link.
+#
+# usage: lab-wireguard up|sync|start|stop|enable|disable INTERFACE
+#        lab-wireguard routes LINKS-FILE INTERFACE…
+#        lab-wireguard require INTERFACE…
+#        lab-wireguard state INTERFACE…
+set -eu
+umask 077
+folder=/etc/wireguard
+# Of routes that are ours; rtnetlink(7) leaves numbers from 5 on to programs.
+protocol=76
+
+fail() {
+	printf 'lab-wireguard: %s\n' "$*" >&2
+	exit 1
+}
+
+# A key from its file; an empty one would be taken for none.
+key_in() {
+	[ -s "$1" ] || fail "no key in $1"
+	cat "$1"
+}
+
+present() { [ -e "/sys/class/net/$1" ]; }
+
+# The configuration of wg(8): without what is for wg-quick, with the keys. Printed by a builtin: no argument shows a key.
+whole() {
+	private=$(key_in "$folder/$1.key")
+	while IFS= read -r line || [ -n "$line" ]; do
+		case $line in
+		'[Interface]') printf '%s\nPrivateKey = %s\n' "$line" "$private" ;;
+		'# PresharedKey = '*)
+			preshared=$(key_in "${line#'# PresharedKey = '}")
+			printf 'PresharedKey = %s\n' "$preshared"
+			;;
+		Address* | MTU* | Table* | PostUp* | '#'*) ;;
+		*) printf '%s\n' "$line" ;;
+		esac
+	done <"$folder/$1.conf"
+}
+
+# Through a file that is complete before it is used: wg syncconf with nothing would remove every peer, and the key.
+sync_interface() {
+	temporary=$(mktemp)
+	trap 'rm -f "$temporary"' EXIT
+	whole "$1" >"$temporary"
+	wg syncconf "$1" "$temporary"
+	rm -f "$temporary"
+	trap - EXIT
+}
+
+set_to() { [ ! -w "$2" ] || echo "$1" >"$2" || :; }
+
+up() {
+	sync_interface "$1"
+	# During a rotation of keys a packet may come in by one interface and be answered by another.
+	set_to 2 "/proc/sys/net/ipv4/conf/$1/rp_filter"
+	# Where IPv6 is off for new interfaces, wg-quick could give this one no address.
+	set_to 0 "/proc/sys/net/ipv6/conf/$1/disable_ipv6"
+	sed -n 's/^# IPv6 = //p' "$folder/$1.conf" | while read -r address; do
+		ip -6 address replace "$address" dev "$1" || printf 'lab-wireguard: this kernel has no IPv6: %s is left out\n' "$address" >&2
+	done
+	links=$(sed -n 's/^# Links = //p' "$folder/$1.conf")
+	[ ! -e "$links" ] || routes "$links" "$1"
+}
+
+# Brings the routes of these interfaces to the file, in one batch, so that no packet finds none.
+routes() {
+	file=$1
+	shift
+	batch=
+	for interface; do
+		present "$interface" || continue
+		batch="$batch$(sed -n "/^route replace .* dev $interface /p" "$file")
+"
+	done
+	printf '%s' "$batch" | ip -batch -
+	for interface; do
+		present "$interface" || continue
+		for family in 4 6; do
+			ip "-$family" route show dev "$interface" proto "$protocol" | while read -r prefix _; do
+				# A host's route is shown without its length.
+				case $prefix in */*) ;; *:*) prefix=$prefix/128 ;; *) prefix=$prefix/32 ;; esac
+				grep -q "^route replace $prefix dev $interface " "$file" ||
+					ip "-$family" route delete "$prefix" dev "$interface" proto "$protocol"
+			done
+		done
+	done
+}
+
+# Where systemd or OpenRC runs, the interface is theirs to start at boot.
+service() {
+	if [ -d /run/systemd/system ]; then
+		systemctl daemon-reload
+		systemctl reset-failed "wg-quick@$2.service" 2>/dev/null || :
+		systemctl "$1" "wg-quick@$2.service" && return
+		code=$?
+		systemctl status --no-pager --full --lines=20 "wg-quick@$2.service" || :
+		exit "$code"
+	fi
+	if command -v rc-service >/dev/null; then
+		case $1 in
+		enable) ln -sf /etc/init.d/wg-quick "/etc/init.d/wg-quick.$2" && rc-update -q add "wg-quick.$2" default ;;
+		disable) rc-update -q delete "wg-quick.$2" default && rm -f "/etc/init.d/wg-quick.$2" ;;
+		*) rc-service "wg-quick.$2" "$1" ;;
+		esac
+		return
+	fi
+	case $1 in
+	start) present "$2" || wg-quick up "$2" ;;
+	stop) ! present "$2" || wg-quick down "$2" ;;
+	esac
+}
+
+# What the plan has to know of running interfaces. No key but public ones is printed.
+state() {
+	for interface; do
+		present "$interface" || continue
+		printf 'interface %s\n' "$interface"
+		wg show "$interface" allowed-ips | sed "s/^/peer $interface /"
+		for family in 4 6; do
+			ip "-$family" route show dev "$interface" proto "$protocol" | while read -r prefix _; do
+				case $prefix in */*) ;; *:*) prefix=$prefix/128 ;; *) prefix=$prefix/32 ;; esac
+				printf 'route %s %s\n' "$interface" "$prefix"
+			done
+		done
+	done
+	for interface; do
+		for file in "$folder/$interface".*.psk; do [ ! -e "$file" ] || printf 'psk %s\n' "$file"; done
+	done
+}
+
+command=$1
+shift
+case $command in
+up) up "$1" ;;
+sync) present "$1" && sync_interface "$1" ;;
+start | stop | enable | disable) service "$command" "$1" ;;
+restart)
+	service stop "$1"
+	service start "$1"
+	;;
+routes) routes "$@" ;;
+state) state "$@" ;;
+require) for interface; do present "$interface" || fail "$interface is gone: its key was destroyed when a rotation ended"; done ;;
+*) fail "unknown command $command" ;;
+esac

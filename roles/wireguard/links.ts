@@ -1,0 +1,97 @@
+import { createHash, randomBytes } from 'node:crypto';
+import { Secret } from '../../src/index.ts';
+import { activeEnd, counterpart, isDeviceInterface, type LinkEnd, nothing, type TunnelState } from './state.ts';
+
+/** The states of hosts and devices by name. */
+export type States = ReadonlyMap<string, TunnelState>;
+
+/** A preshared key that is to be written, with the fingerprint that its file will have. */
+export interface NewPresharedKey {
+  readonly secret: Secret;
+  readonly fingerprint: string;
+}
+
+export interface WantedLinks {
+  readonly links: TunnelState['links'];
+  /** Preshared keys to write: `PEER INTERFACE` → key. */
+  readonly newKeys: ReadonlyMap<string, NewPresharedKey>;
+}
+
+/**
+ * What the links of a host shall be: those it has stay as they are; one to a peer that it has none to begins on the interface
+ * that carries most links at each end. A preshared key that the two ends do not share is made anew, when both can be given it.
+ *
+ * @param peers with whom the model wants a link
+ * @param reached hosts that this run reads: only they can be given a key
+ * @param agreed the same key for both ends, within a run
+ */
+export function wantedLinks(
+  self: string,
+  base: string,
+  peers: readonly string[],
+  states: States,
+  reached: (host: string) => boolean,
+  agreed: (name: string) => NewPresharedKey,
+): WantedLinks {
+  const own = states.get(self) ?? nothing;
+  const links = new Map<string, readonly LinkEnd[]>();
+  const newKeys = new Map<string, NewPresharedKey>();
+  for (const peer of peers) {
+    const other = states.get(peer);
+    if (other === undefined || other.keys.size === 0) continue;
+    const alive = (own.links.get(peer) ?? []).filter(
+      (end) => own.keys.has(end.interface) && other.keys.has(end.peerInterface),
+    );
+    const ends = activeEnd(alive) === undefined ? [...alive, firstEnd(self, base, peer, own, other)] : alive;
+    links.set(
+      peer,
+      ends.map((end) => {
+        const theirs = counterpart(end, other, self)?.presharedKey ?? null;
+        if (isDeviceInterface(end.peerInterface) || !reached(peer)) return end;
+        if (end.presharedKey !== null && theirs === end.presharedKey) return end;
+        const key = agreed(pairName(self, end.interface, peer, end.peerInterface));
+        newKeys.set(`${peer} ${end.interface}`, key);
+        return { ...end, presharedKey: key.fingerprint };
+      }),
+    );
+  }
+  return { links, newKeys };
+}
+
+/** Both ends call a pair of interfaces the same. */
+function pairName(host: string, interfaceName: string, peer: string, peerInterface: string): string {
+  return [`${host} ${interfaceName}`, `${peer} ${peerInterface}`].sort().join(' – ');
+}
+
+function firstEnd(self: string, base: string, peer: string, own: TunnelState, other: TunnelState): LinkEnd {
+  const theirs = activeEnd(other.links.get(self));
+  const adopted = theirs !== undefined && own.keys.has(theirs.peerInterface) ? theirs : undefined;
+  return {
+    interface: adopted?.peerInterface ?? mainInterface(own, base),
+    peerInterface: adopted?.interface ?? mainInterface(other, base),
+    presharedKey: null,
+    phase: 'active',
+  };
+}
+
+/** The interface that carries most links; of several the first by name. Devices do not count: they stay where they are. */
+export function mainInterface(state: TunnelState, base: string): string {
+  const counts = new Map([...state.keys.keys()].sort().map((name): [string, number] => [name, 0]));
+  for (const ends of state.links.values()) {
+    const end = activeEnd(ends);
+    if (end === undefined || isDeviceInterface(end.peerInterface)) continue;
+    counts.set(end.interface, (counts.get(end.interface) ?? 0) + 1);
+  }
+  const [best] = [...counts].sort(([a, x], [b, y]) => y - x || (a < b ? -1 : 1));
+  return best?.[0] ?? base;
+}
+
+/** 32 random bytes, as `wg genpsk` makes them. */
+export function newPresharedKey(): NewPresharedKey {
+  const text = randomBytes(32).toString('base64');
+  return { secret: new Secret(`${text}\n`, 'preshared key'), fingerprint: fingerprintOf(`${text}\n`) };
+}
+
+export function fingerprintOf(fileContent: string | Buffer): string {
+  return createHash('sha256').update(fileContent).digest('hex').slice(0, 16);
+}

@@ -1,0 +1,147 @@
+import { file, packages, type ResourceTree, type RoleContext, type SystemFact, sysctl } from '../../src/index.ts';
+import { readRoleFile } from '../../src/shared/own-package.ts';
+import { mainInterface, newPresharedKey, type States, wantedLinks } from './links.ts';
+import { type Tunnel, tunnelOf } from './mesh.ts';
+import { interfacesOf, type Params } from './params.ts';
+import { hostScript, linksFile, peersOn, publicKeyFile, renderConfig, renderLinks } from './render.ts';
+import { tunnelInterfaces, tunnelKeys, tunnelLinks } from './resources.ts';
+import { exportsOf, isPublicKey, parseLinks, stateOf, type TunnelState } from './state.ts';
+
+/** What a rotation of keys changes of the tunnel of a host, compared with what it is. */
+export interface Transition {
+  /** Interfaces that need a key beyond those that have one. */
+  readonly added: readonly string[];
+  /** Only make keys: the links wait until all have told theirs. */
+  readonly onlyKeys: boolean;
+  /** The links that the host shall have, from those that it has. */
+  readonly links: (own: TunnelState) => TunnelState['links'];
+  /** What is taken away is destroyed: no copy stays for a rollback. */
+  readonly final: boolean;
+}
+
+const unchanged: Transition = { added: [], onlyKeys: false, links: ({ links }) => links, final: false };
+
+/** The whole tunnel of a host: as it is, or with what a rotation changes of it. */
+export async function declareTunnel(
+  context: RoleContext<Params>,
+  transition: Transition = unchanged,
+): Promise<ResourceTree> {
+  const { host, inventory, params } = context;
+  const tunnel = tunnelOf(host, inventory, params);
+  const system = await context.system();
+  return [
+    packages({ names: packagesFor(system) }),
+    file({ path: hostScript, content: readRoleFile('wireguard/host.sh'), mode: '0755' }),
+    tunnel.forwards && [
+      sysctl({ key: 'net.ipv4.ip_forward', value: '1' }),
+      tunnel.addresses.some((address) => address.includes(':')) &&
+        sysctl({ key: 'net.ipv6.conf.all.forwarding', value: '1' }),
+    ],
+    context.withExports([host.name], (known) => {
+      const own = stateOf(known.get(host.name));
+      const retired = transition.final ? unused(own, transition.links(own)) : [];
+      const present = own.keys.size === 0 ? [params.interface] : [...own.keys.keys()];
+      const interfaces = [...new Set([...present, ...transition.added])].filter((name) => !retired.includes(name)).sort();
+      const keys = tunnelKeys({ tunnel: params.interface, interfaces });
+      if (transition.onlyKeys) return keys;
+      return [
+        keys,
+        context.withExports([host.name, ...tunnel.peers.map(({ name }) => name)], (states, reached) =>
+          linked(context, tunnel, statesOf(states), reached, transition),
+        ),
+        retired.length > 0 && tunnelKeys({ tunnel: `${params.interface}, retired`, interfaces: [], retired }),
+      ];
+    }),
+  ];
+}
+
+/** Interfaces with a key that no link needs any more. */
+function unused({ keys }: TunnelState, links: TunnelState['links']): string[] {
+  const used = new Set([...links.values()].flatMap((ends) => ends.map((end) => end.interface)));
+  return used.size === 0 ? [] : [...keys.keys()].filter((name) => !used.has(name));
+}
+
+export function statesOf(known: ReadonlyMap<string, Readonly<Record<string, string>>>): States {
+  return new Map([...known].map(([name, exports]) => [name, stateOf(exports)]));
+}
+
+function linked(
+  { host, params, agreed }: RoleContext<Params>,
+  tunnel: Tunnel,
+  states: States,
+  reached: ReadonlySet<string>,
+  transition: Transition,
+): ResourceTree {
+  const own = states.get(host.name) ?? stateOf(undefined);
+  const changed = new Map([...states, [host.name, { ...own, links: transition.links(own) }]]);
+  const { links, newKeys } = wantedLinks(
+    host.name,
+    params.interface,
+    tunnel.peers.map(({ name }) => name),
+    changed,
+    (peer) => reached.has(peer),
+    (name) => agreed(`preshared key ${name}`, newPresharedKey),
+  );
+  const all = interfacesOf(params);
+  const used = all.filter((name) => peersOn(name, links).length > 0);
+  const names = used.length > 0 ? used : [mainInterface(own, params.interface)];
+  return [
+    tunnelInterfaces({
+      tunnel: params.interface,
+      all: [...all],
+      final: transition.final,
+      wanted: names.map((name) => ({
+        name,
+        config: renderConfig(host.name, name, tunnel, links, states, params),
+        presharedKeys: peersOn(name, links).flatMap(({ peer, end }) =>
+          end.presharedKey === null
+            ? []
+            : [{ peer, fingerprint: end.presharedKey, secret: newKeys.get(`${peer} ${name}`)?.secret }],
+        ),
+      })),
+    }),
+    tunnelLinks({
+      tunnel: params.interface,
+      path: linksFile(params),
+      content: renderLinks(tunnel, links),
+      all: [...all],
+    }),
+  ];
+}
+
+/** Everything of the tunnel is taken away, the keys for good. */
+export function withoutTunnel(params: Params): ResourceTree {
+  const all = [...interfacesOf(params)];
+  const tunnel = params.interface;
+  return [
+    tunnelInterfaces({ tunnel, all, wanted: [], final: true }),
+    tunnelLinks({ tunnel, path: linksFile(params), content: null, all }),
+    tunnelKeys({ tunnel, interfaces: [], retired: all }),
+    file({ path: hostScript, state: 'absent' }),
+  ];
+}
+
+/** The tunnel as the files of a host say it is; null without a key. */
+export async function readState({
+  params,
+  facts,
+}: {
+  readonly params: Params;
+  readonly facts: { content(path: string): Promise<Uint8Array | null> };
+}): Promise<Readonly<Record<string, string>> | null> {
+  const all = interfacesOf(params);
+  const text = (content: Uint8Array | null) => (content === null ? '' : Buffer.from(content).toString());
+  const [links, ...keys] = await Promise.all(
+    [linksFile(params), ...all.map(publicKeyFile)].map(async (path) => text(await facts.content(path))),
+  );
+  const known = all.flatMap((name, index): [string, string][] => {
+    const key = keys[index]?.trim() ?? '';
+    return isPublicKey(key) ? [[name, key]] : [];
+  });
+  return known.length === 0 ? null : exportsOf({ keys: new Map(known), links: parseLinks(links ?? '') });
+}
+
+/** wireguard-go is for kernels without the module; wg-quick takes it only then. */
+function packagesFor({ packageManager }: SystemFact): string[] {
+  return packageManager === 'apt' ? ['wireguard-tools', 'wireguard-go', 'iproute2'] : ['wireguard-tools', 'iproute2'];
+}

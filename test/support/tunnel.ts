@@ -1,0 +1,158 @@
+import type { InventoryInput } from '../../src/index.ts';
+import { resolveInventory } from '../../src/model/resolve-inventory.ts';
+import type { Host, Inventory } from '../../src/model/types.ts';
+import type { Play, Playbook, RoleUse } from '../../src/playbook/contract.ts';
+import type { Procedure } from '../../src/playbook/procedure.ts';
+import type { RunEvent } from '../../src/runner/events.ts';
+import type { ExportMemory } from '../../src/runner/exports.ts';
+import { type ProcedureEvent, type ProcedureOptions, runProcedure } from '../../src/runner/procedure.ts';
+import { type RunOptions, run } from '../../src/runner/run.ts';
+import type { ConnectionSettings } from '../../src/transport/contract.ts';
+import { connect } from '../../src/transport/index.ts';
+import wireguard from '../../roles/wireguard/role.ts';
+import { type StartedHost, startHost } from './host.ts';
+
+/** Hosts with a tunnel between them: the first is the gateway, which the others dial. */
+export class TunnelHosts<Name extends string> {
+  readonly hosts: Readonly<Record<Name, StartedHost>>;
+  /** In the place of the lock file. */
+  readonly known = new Map<string, Readonly<Record<string, string>>>();
+  readonly names: readonly Name[];
+  /** More of the inventory. */
+  more: Partial<InventoryInput> = {};
+
+  private constructor(names: readonly Name[], hosts: Record<Name, StartedHost>) {
+    this.names = names;
+    this.hosts = hosts;
+  }
+
+  static async start<Name extends string>(names: readonly Name[]): Promise<TunnelHosts<Name>> {
+    const packages = ['wireguard-tools', 'wireguard-go', 'iputils-ping'];
+    const started = await Promise.all(names.map(() => startHost({ packages })));
+    return new TunnelHosts(names, Object.fromEntries(names.map((name, at) => [name, started[at]])) as never);
+  }
+
+  async remove(): Promise<void> {
+    for (const host of Object.values<StartedHost>(this.hosts)) await host.remove();
+  }
+
+  inside(name: Name, family: 4 | 6 = 4): string {
+    const number = this.names.indexOf(name) + 1;
+    return family === 4 ? `10.80.0.${number}` : `fd80::${number}`;
+  }
+
+  inventory(): Inventory {
+    const entry = (name: Name, at: number) => {
+      const vpn = [this.inside(name), this.inside(name, 6)];
+      const { address } = this.hosts[name];
+      return [name, at === 0 ? { addresses: { outside: address, vpn } } : { address, addresses: { vpn } }] as const;
+    };
+    const input = {
+      networks: {
+        outside: { prefixes: '172.16.0.0/12', public: true },
+        vpn: { prefixes: ['10.80.0.0/24', 'fd80::/64'], tunnel: true },
+      },
+      hosts: Object.fromEntries(this.names.map(entry)),
+      ...this.more,
+    };
+    return resolveInventory(input as InventoryInput, { at: undefined });
+  }
+
+  get exportMemory(): ExportMemory {
+    return {
+      recall: (host) => this.known.get(host),
+      remember: (host, _, exports) => void this.known.set(host, exports),
+    };
+  }
+
+  readonly connect: RunOptions['connect'] = async ({ name, connection: settings }) => {
+    const { hostKeys } = this.hosts[name as Name];
+    const policy = { pinned: () => hostKeys, firstContact: async () => false };
+    return { connection: await connect(name, settings, { hostKeys: policy }), settings };
+  };
+
+  #managed(inventory: Inventory): Host[] {
+    return [...inventory.hosts.values()].map((host) => ({
+      ...host,
+      connection: this.hosts[host.name as Name].connection as ConnectionSettings,
+    }));
+  }
+
+  /** Runs the role, as a playbook would. */
+  async apply(
+    options: Partial<RunOptions> & { readonly only?: readonly Name[]; readonly use?: RoleUse } = {},
+  ) {
+    const inventory = this.inventory();
+    const play: Play = { name: 'tunnel', hosts: ['all'], roles: [options.use ?? wireguard()], tags: [], at: undefined };
+    const playbook: Playbook = { kind: 'playbook', name: 'tunnel', inventory, plays: [play], at: undefined };
+    const events: RunEvent[] = [];
+    const result = await run({
+      mode: 'run',
+      playbook,
+      hosts: this.#managed(inventory).filter(({ name }) => options.only?.includes(name as Name) ?? true),
+      playsOf: () => [play],
+      exportMemory: this.exportMemory,
+      connect: this.connect,
+      onEvent: (event) => events.push(event),
+      stop: new AbortController().signal,
+      ...options,
+    });
+    return { result, events, finished: events.filter((event) => event.event === 'host-finished') };
+  }
+
+  /** Runs a procedure, as `lab run` would. */
+  async proceed(
+    make: (inventory: Inventory) => Procedure,
+    options: Partial<ProcedureOptions> & { readonly limit?: readonly Name[] } = {},
+  ) {
+    const procedure = make(this.inventory());
+    const told: ProcedureEvent[] = [];
+    const events: RunEvent[] = [];
+    const exitCode = await runProcedure({
+      procedure,
+      given: {},
+      hosts: this.#managed(procedure.inventory),
+      selected: new Set(options.limit ?? this.names),
+      check: false,
+      connect: this.connect,
+      exportMemory: this.exportMemory,
+      remember: async () => {},
+      stop: new AbortController().signal,
+      onEvent: (event) => events.push(event),
+      onProcedure: (event) => told.push(event),
+      ...options,
+    });
+    return { exitCode, told, events, text: told.map(describe).join('\n') };
+  }
+
+  /** Asked several times: who dialled before the other knew its key tries again after five seconds (WireGuard, REKEY_TIMEOUT). */
+  reaches(from: Name, to: Name, family: 4 | 6 = 4): Promise<string> {
+    const address = this.inside(to, family);
+    return this.hosts[from].sh(
+      `for i in $(seq 12); do ping -c 1 -W 1 ${address} >/dev/null && exit 0; done; echo "${from} does not reach ${address}" >&2; exit 1`,
+    );
+  }
+
+  async reachesAll(): Promise<void> {
+    for (const from of this.names)
+      for (const to of this.names) if (from !== to) for (const family of [4, 6] as const) await this.reaches(from, to, family);
+  }
+}
+
+/** One line for each thing that a procedure tells. */
+export function describe(event: ProcedureEvent): string {
+  switch (event.event) {
+    case 'prepared':
+      return `prepared: ${event.findings.join('; ')}`;
+    case 'step-failed':
+      return `failed ${event.name}: ${event.error.message} ${JSON.stringify(event.error.details)}`;
+    case 'step-finished':
+      return `finished ${event.name}: ${event.text}`;
+    case 'undone':
+      return `undone ${event.name}: ${event.text}`;
+    case 'finished':
+      return `exit ${event.exitCode}: ${event.text} ${event.pending.join('; ')}`;
+    default:
+      return `${event.event}: ${'text' in event ? event.text : event.name}`;
+  }
+}
