@@ -1,3 +1,4 @@
+import { tryCommand } from '../../src/sandbox/docker.ts';
 import type { InventoryInput } from '../../src/index.ts';
 import { resolveInventory } from '../../src/model/resolve-inventory.ts';
 import type { Host, Inventory } from '../../src/model/types.ts';
@@ -14,7 +15,7 @@ import { type StartedHost, startHost } from './host.ts';
 
 /** Hosts with a tunnel between them: the first is the gateway, which the others dial. */
 export class TunnelHosts<Name extends string> {
-  readonly hosts: Readonly<Record<Name, StartedHost>>;
+  readonly hosts: Record<Name, StartedHost>;
   /** In the place of the lock file. */
   readonly known = new Map<string, Readonly<Record<string, string>>>();
   readonly names: readonly Name[];
@@ -34,6 +35,17 @@ export class TunnelHosts<Name extends string> {
 
   async remove(): Promise<void> {
     for (const host of Object.values<StartedHost>(this.hosts)) await host.remove();
+  }
+
+  /** Takes the power from a host. */
+  async down(name: Name): Promise<void> {
+    const { exitCode, stderr } = await tryCommand(['docker', 'kill', this.hosts[name].container]);
+    if (exitCode !== 0) throw new Error(stderr);
+  }
+
+  /** Boots it, also one that is down. */
+  async up(name: Name): Promise<void> {
+    this.hosts[name] = await this.hosts[name].reboot();
   }
 
   inside(name: Name, family: 4 | 6 = 4): string {
@@ -125,16 +137,21 @@ export class TunnelHosts<Name extends string> {
     return { exitCode, told, events, text: told.map(describe).join('\n') };
   }
 
-  /** Asked several times: who dialled before the other knew its key tries again after five seconds (WireGuard, REKEY_TIMEOUT). */
+  /**
+   * Asked several times: who dialled before the other knew its key tries again after five seconds (REKEY_TIMEOUT), and who
+   * has a session with a host that has booted since notices after fifteen (KEEPALIVE_TIMEOUT and REKEY_TIMEOUT, WireGuard
+   * whitepaper, 6.1).
+   */
   reaches(from: Name, to: Name, family: 4 | 6 = 4): Promise<string> {
     const address = this.inside(to, family);
     return this.hosts[from].sh(
-      `for i in $(seq 12); do ping -c 1 -W 1 ${address} >/dev/null && exit 0; done; echo "${from} does not reach ${address}" >&2; exit 1`,
+      `for i in $(seq 25); do ping -c 1 -W 1 ${address} >/dev/null && exit 0; done; echo "${from} does not reach ${address}" >&2; exit 1`,
     );
   }
 
+  /** Who dials comes first: a gateway that has booted cannot reach anybody before. */
   async reachesAll(): Promise<void> {
-    for (const from of this.names)
+    for (const from of [...this.names].reverse())
       for (const to of this.names) if (from !== to) for (const family of [4, 6] as const) await this.reaches(from, to, family);
   }
 }
