@@ -88,6 +88,21 @@ describe('a disk that is full', () => {
   }, 120_000);
 });
 
+it('puts what hangs in the way of the next boot on the disk before the first change', async () => {
+  await using host = await startHost();
+  await host.sh(`cat >/usr/local/bin/sync <<'EOF'
+#!/bin/sh
+if [ ! -e /srv/changed ]; then for path; do echo "$path"; done >>/run/synced; fi
+exec /usr/bin/sync "$@"
+EOF
+chmod +x /usr/local/bin/sync`);
+  const outcome = await runOn(host, () => file({ path: '/srv/changed', content: 'x' }));
+  expect(outcome.finished.status).toBe('changed');
+  const units = '/etc/systemd/system';
+  const hook = [`${units}/lab-recover.service`, units, `${units}/multi-user.target.wants`];
+  expect((await host.sh('cat /run/synced')).split('\n')).toEqual(expect.arrayContaining(hook));
+});
+
 describe('a journal with one bit that is another', () => {
   let host: StartedHost;
   beforeAll(async () => {
