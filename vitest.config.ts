@@ -6,6 +6,8 @@ const containers = {
   testTimeout: 60_000,
   hookTimeout: 120_000,
   maxWorkers: 2,
+  // What is waited for comes late on a busy machine; one second is the default.
+  expect: { poll: { timeout: 30_000 } },
 };
 
 /** One kind of tests after the other, the quick ones first: `groupOrder`. */

@@ -292,14 +292,15 @@ class HostWorker {
     let { declared } = this.#task;
     if (declared === undefined)
       declared = await declareHost(playbook, host, plays, () => loader.system(), select, exports);
-    // The check of what was remembered travels with the other reads: it costs no round trip of its own.
-    else if (remembered !== undefined) {
+    // The check of what was remembered travels with the other reads: it costs no round trip of its own. Where nothing was,
+    // nothing that is declared depends on it.
+    else {
       if (this.#declaresAll()) Ownership.expect(loader, playbook.name, declared);
       void loader.state();
       this.#exporting(loader);
       for (const { resource } of declared) resource.resourceType.read(loader, resource.props).catch(() => {});
       const system = await loader.system();
-      if (!sameSystem(system, remembered))
+      if (remembered !== undefined && !sameSystem(system, remembered))
         declared = await declareHost(playbook, host, plays, () => loader.system(), select, exports);
     }
     for (const { resource } of declared)

@@ -1,4 +1,4 @@
-import { expect } from 'vitest';
+import { expect, vi } from 'vitest';
 import { Session } from '../../src/remote/session.ts';
 import type { ConnectionSettings, HostKey } from '../../src/transport/contract.ts';
 import { connect } from '../../src/transport/index.ts';
@@ -35,9 +35,9 @@ export interface Login {
   readonly hostKeys?: readonly HostKey[] | undefined;
 }
 
-/** Logs in anew, past whatever connection the run has, and becomes root: throws when that fails. */
+/** Logs in anew, past whatever connection the run has, and becomes root: throws when that fails. A busy host takes its time. */
 export async function logInAnew(host: StartedHost, login: Login = {}): Promise<void> {
-  const settings = { ...host.connection, ...login.connection, connectTimeoutSeconds: 3 };
+  const settings = { ...host.connection, ...login.connection, connectTimeoutSeconds: 30 };
   const pinned = login.hostKeys ?? host.hostKeys;
   const connection = await connect('target', settings, {
     hostKeys: { pinned: () => pinned, firstContact: async () => false },
@@ -56,10 +56,7 @@ export async function lastRunState(host: StartedHost): Promise<string> {
 /** Nothing of a run is left that could act later: no lock, pending restart, hook for the next boot, or process. */
 export async function expectAtRest(host: StartedHost): Promise<void> {
   // A guardian looks once a second whether it is still needed.
-  const deadline = Date.now() + 3000;
-  let left = await whatIsLeft(host);
-  while (left !== '' && Date.now() < deadline) left = await whatIsLeft(host);
-  expect(left).toBe('');
+  await vi.waitFor(async () => expect(await whatIsLeft(host)).toBe(''), { timeout: 30_000 });
 }
 
 function whatIsLeft(host: StartedHost): Promise<string> {

@@ -1,3 +1,6 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { z } from 'zod';
 import { resolveInventory } from '../../src/model/resolve-inventory.ts';
 import type { Play, Playbook } from '../../src/playbook/contract.ts';
@@ -8,6 +11,11 @@ import { type RunResult, run } from '../../src/runner/run.ts';
 import type { ConnectionSettings, HostKey } from '../../src/transport/contract.ts';
 import { connectToHost } from '../../src/transport/endpoints.ts';
 import type { StartedHost } from './host.ts';
+
+// Hosts are remembered by their address, which another container may have had: a test meets every host for the first time.
+const cache = mkdtempSync(join(tmpdir(), 'labwright-cache-'));
+process.env.XDG_CACHE_HOME = cache;
+process.on('exit', () => rmSync(cache, { recursive: true, force: true }));
 
 export interface Outcome {
   readonly result: RunResult;

@@ -223,13 +223,24 @@ lab_in_stage() {
   sh "$lab_earlier/program" "$2" "$lab_earlier" </dev/null >>"$lab_earlier/log" 2>&1
 }
 
+# Of all that would be taken back nothing has changed: of the stages before this one as well, where the whole run is to go.
+lab_run_is_intact() {
+  lab_is_intact && lab_load_journal || return 1
+  [ "$LAB_ON_DISCONNECT" = revert ] || return 0
+  lab_stage_number=${LAB_DIR##*-}
+  while [ "$lab_stage_number" -gt 1 ]; do
+    lab_stage_number=$((lab_stage_number - 1))
+    (LAB_DIR=$LAB_RUN_DIR/stage-$lab_stage_number && lab_is_intact && lab_load_journal) || return 1
+  done
+}
+
 # This stage and those before it; a service may have been restarted by a later stage than the one with its files.
 lab_revert_run() {
   lab_take_back_all
   lab_stage_number=${LAB_DIR##*-}
   while [ "$lab_stage_number" -gt 1 ]; do
     lab_stage_number=$((lab_stage_number - 1))
-    lab_in_stage "$lab_stage_number" take-back
+    lab_in_stage "$lab_stage_number" take-back || lab_damaged=yes
   done
   while [ "$lab_stage_number" -lt "${LAB_DIR##*-}" ]; do
     lab_in_stage "$lab_stage_number" settle
@@ -250,7 +261,7 @@ lab_recover() {
   lab_state=interrupted
   lab_damaged=
   lab_booted_since || lab_kill_session "$LAB_RUN_DIR/pid"
-  if ! lab_is_intact || ! lab_load_journal; then
+  if ! lab_run_is_intact; then
     lab_damaged=yes
   elif lab_guarded && [ "$(lab_decision)" != confirmed ]; then
     lab_decide rebooted
@@ -300,7 +311,8 @@ lab_drive() {
     guard) lab_watch ;;
     confirmed) lab_confirmed ;;
     recover) lab_recover ;;
-    take-back) lab_load_journal && lab_take_back_all ;;
+    # False when something that it kept is damaged.
+    take-back) lab_load_journal && lab_take_back_all && [ -z "${lab_damaged-}" ] ;;
     settle) lab_load_journal && lab_settle_all ;;
     revert)
       lab_load_journal && lab_revert_all

@@ -75,7 +75,8 @@ lab_take_back_guarded() {
 }
 
 # So that a host that goes down in the middle of a stage is put in order when it comes up again. Where the host starts
-# services in a way that is not known, the next run does it.
+# services in a way that is not known, the next run does it. It is on the disk before the first change: what a power cut
+# leaves empty takes nothing back.
 lab_hook() {
   [ "$LAB_STATE" = /var/lib/lab ] || return 0
   if [ -d /run/systemd/system ]; then
@@ -89,12 +90,14 @@ After=local-fs.target basic.target network.target dbus.service ssh.service sshd.
 Type=oneshot
 ExecStart=/bin/sh $LAB_DIR/program recover $LAB_DIR
 UNIT
-    ln -sf ../lab-recover.service /etc/systemd/system/multi-user.target.wants/lab-recover.service
+    ln -sf ../lab-recover.service /etc/systemd/system/multi-user.target.wants/lab-recover.service &&
+      lab_sync /etc/systemd/system/lab-recover.service /etc/systemd/system /etc/systemd/system/multi-user.target.wants
   elif [ -d /etc/local.d ]; then
     printf '#!/bin/sh\nexec sh %s/program recover %s\n' "$LAB_DIR" "$LAB_DIR" >/etc/local.d/lab-recover.start &&
-      chmod 0755 /etc/local.d/lab-recover.start
+      chmod 0755 /etc/local.d/lab-recover.start && lab_sync /etc/local.d/lab-recover.start /etc/local.d
   elif [ -d /etc/cron.d ]; then
-    printf '@reboot root sh %s/program recover %s\n' "$LAB_DIR" "$LAB_DIR" >/etc/cron.d/lab-recover
+    printf '@reboot root sh %s/program recover %s\n' "$LAB_DIR" "$LAB_DIR" >/etc/cron.d/lab-recover &&
+      lab_sync /etc/cron.d/lab-recover /etc/cron.d
   fi
 }
 

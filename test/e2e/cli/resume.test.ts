@@ -40,17 +40,17 @@ const files = () => host.sh('cd /srv; for file in *; do echo $file $(cat $file);
 const complete = 'first first\nlast last\nslow whole\nwas-here before\n';
 const go = () => host.sh('touch /run/go');
 
-/** Dies without a word while the host is in the middle of the slow step. */
-async function startAndKill(afterMs = 0): Promise<void> {
+/** Dies without a word while the host is in the middle of the slow step, and what else is waited for has come. */
+async function startAndKill(until: () => Promise<unknown> = async () => {}): Promise<void> {
   const lab = project.start(run);
   await lab.says('output | begun');
-  await setTimeout(afterMs);
+  await until();
   lab.process.kill('SIGKILL');
   await lab.ended;
 }
 
-async function until(state: string, seconds = 20): Promise<void> {
-  const deadline = Date.now() + seconds * 1000;
+async function until(state: string): Promise<void> {
+  const deadline = Date.now() + 100_000;
   for (;;) {
     const now = (await runsOf(project, 'alpha')).at(-1)?.state;
     if (now === state) return;
@@ -77,8 +77,8 @@ async function expectNothingLeft(): Promise<void> {
 
 describe('a controller that was killed', () => {
   it('leaves the host to its plan; lab resume follows it to the end and shows what nobody saw', async () => {
-    // By then it has told the host how far it saw.
-    await startAndKill(3500);
+    // It has told the host how far it saw.
+    await startAndKill(() => host.sh('until grep -qx 1 /var/lib/lab/runs/*/heartbeat; do sleep 0.1; done'));
     const refused = await project.lab(run);
     expect(refused).toMatchObject({ exitCode: 1, stdout: expect.stringContaining('HOST_LOCKED') });
     expect(refused.stdout).toMatch(/found \| run \S+ of \S+@\S+, since /);
@@ -125,7 +125,7 @@ describe('a controller that was killed', () => {
     project.write('playbooks/slow.ts', slow.replace('inventory,\n', "inventory,\n  onDisconnect: 'revert',\n"));
     await startAndKill();
     await go();
-    await until('reverted', 45);
+    await until('reverted');
     expect(await files()).toBe('was-here before\n');
     const told = await resume();
     expect(told.stdout).toContain('it took back what it had done when its controller was gone');
@@ -159,7 +159,8 @@ describe('a host that went down', () => {
     await loseThePower();
     const both = [1, 2].map(() => project.start(['resume', '--verbose']));
     await Promise.any(both.map((lab) => lab.says('output | begun')));
-    await setTimeout(2000);
+    // The other one is refused, while this one is in the slow step.
+    await Promise.race(both.map((lab) => lab.ended));
     await go();
     const outcomes = await Promise.all(both.map((lab) => lab.ended));
     const codes = outcomes.map(({ exitCode }) => exitCode).sort();

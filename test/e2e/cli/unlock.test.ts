@@ -84,7 +84,9 @@ describe('lab unlock', () => {
     const lab = await start();
     // It hangs, with its connection open, when the host has done all it was told.
     lab.process.kill('SIGSTOP');
-    await host.sh('touch /run/go; until [ -e /srv/slow ]; do sleep 0.1; done; sleep 1');
+    await host.sh(
+      "touch /run/go; until grep -q '^end ' /var/lib/lab/runs/*/stage-1/journal && ! pgrep -f '[p]rogram apply'; do sleep 0.1; done",
+    );
     const asked = project.labAtTerminal(['unlock', 'alpha']);
     await asked.says('Take the lock of alpha away?');
     asked.process.stdin?.write('n\r');

@@ -1,4 +1,3 @@
-import { setTimeout } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { file } from '../../../src/resources/file.ts';
 import { packages } from '../../../src/resources/package.ts';
@@ -49,8 +48,7 @@ describe('a bare host where package, file and unit depend on each other', () => 
     expect(done.finished).toMatchObject({ status: 'changed', counts: { differences: 0, total: 3 } });
     expect(done.changed).toContain('unit:tinyproxy.service');
     // The restart took place: the port is that of our file, seen from the host's own socket table (9999 is 0x270F).
-    await setTimeout(500);
-    expect(await host.sh('cat /proc/net/tcp /proc/net/tcp6')).toContain(':270F');
+    await expect.poll(() => host.sh('cat /proc/net/tcp /proc/net/tcp6')).toContain(':270F');
     expect(await host.sh('ls -A /var/lib/lab/pending')).toBe('');
 
     const again = await runOn(host, tinyproxy);
@@ -79,16 +77,17 @@ describe('a bare host where package, file and unit depend on each other', () => 
 
     const next = await runOn(host, changed(false));
     expect(next.changed).toEqual(['unit:tinyproxy.service']);
-    await setTimeout(500);
-    expect(await host.sh('cat /proc/net/tcp /proc/net/tcp6')).toContain(':270E');
+    await expect.poll(() => host.sh('cat /proc/net/tcp /proc/net/tcp6')).toContain(':270E');
     expect((await runOn(host, changed(false))).finished.status).toBe('ok');
   });
 
   it('ends after the step under way when it is asked to stop, and says what was not reached', async () => {
     const stop = new AbortController();
-    const slow = (name: string) =>
-      file({ path: `/srv/${name}`, content: name, validate: ['sh', '-c', 'sleep 1', '%s'] });
-    const outcome = await runOn(host, () => ['a', 'b', 'c'].map(slow), {
+    // The step under way goes on until the host has been asked.
+    const asked = 'until [ -e "$LAB_ACTION_DIR/../stop" ]; do sleep 0.1; done';
+    const files = (validate?: string[]) => () =>
+      ['a', 'b', 'c'].map((name) => file({ path: `/srv/${name}`, content: name, validate }));
+    const outcome = await runOn(host, files(['sh', '-c', asked, '%s']), {
       stop: stop.signal,
       onEvent: (event) => {
         if (event.event === 'resource-started') stop.abort();
@@ -98,15 +97,21 @@ describe('a bare host where package, file and unit depend on each other', () => 
     expect(outcome.result.exitCode).toBe(130);
     expect(outcome.changed).toEqual(['file:/srv/a']);
     expect(outcome.finished.counts.notReached).toBe(2);
-    expect((await runOn(host, () => ['a', 'b', 'c'].map(slow))).changed).toEqual(['file:/srv/b', 'file:/srv/c']);
+    expect((await runOn(host, files())).changed).toEqual(['file:/srv/b', 'file:/srv/c']);
   });
 
   it('lets one of two runs at once through, and names the other', async () => {
+    const untilTold = 'until [ -e /run/go ]; do sleep 0.1; done';
     const slow = () =>
-      file({ path: '/srv/slow', content: `${Math.random()}`, validate: ['sh', '-c', 'sleep 2', '%s'] });
-    const first = runOn(host, slow);
-    await setTimeout(1200);
+      file({ path: '/srv/slow', content: `${Math.random()}`, validate: ['sh', '-c', untilTold, '%s'] });
+    let begun = () => {};
+    const underWay = new Promise<void>((resolve) => {
+      begun = resolve;
+    });
+    const first = runOn(host, slow, { onEvent: ({ event }) => event === 'resource-started' && begun() });
+    await Promise.race([underWay, first]);
     const second = await runOn(host, slow);
+    await host.sh('touch /run/go');
     expect(second.finished.failure).toMatchObject({
       code: 'HOST_LOCKED',
       found: expect.stringContaining((await first).result.run),

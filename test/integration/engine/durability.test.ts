@@ -25,6 +25,8 @@ const slow = defineResource({
   ],
 });
 
+const riskyEnd = () => file({ path: '/etc/sudoers.d/two', content: '# two\n', mode: '0440' });
+
 describe('a disk that is full', () => {
   let host: StartedHost;
   beforeAll(async () => {
@@ -88,6 +90,21 @@ describe('a disk that is full', () => {
   }, 120_000);
 });
 
+it('puts what hangs in the way of the next boot on the disk before the first change', async () => {
+  await using host = await startHost();
+  await host.sh(`cat >/usr/local/bin/sync <<'EOF'
+#!/bin/sh
+if [ ! -e /srv/changed ]; then for path; do echo "$path"; done >>/run/synced; fi
+exec /usr/bin/sync "$@"
+EOF
+chmod +x /usr/local/bin/sync`);
+  const outcome = await runOn(host, () => file({ path: '/srv/changed', content: 'x' }));
+  expect(outcome.finished.status).toBe('changed');
+  const units = '/etc/systemd/system';
+  const hook = [`${units}/lab-recover.service`, units, `${units}/multi-user.target.wants`];
+  expect((await host.sh('cat /run/synced')).split('\n')).toEqual(expect.arrayContaining(hook));
+});
+
 describe('a journal with one bit that is another', () => {
   let host: StartedHost;
   beforeAll(async () => {
@@ -149,5 +166,27 @@ describe('a journal with one bit that is another', () => {
     expect(next.finished.status).toBe('changed');
     expect((await runOn(host, content(path))).finished.status).toBe('ok');
     expect(await host.sh('ls /etc/systemd/system/lab-* /var/lib/lab/lock 2>/dev/null || true')).toBe('');
+  });
+
+  it.each(['journal', 'program', 'saved.1.0'])('is refused in a stage before the last, too: %s', async (path) => {
+    await host.sh('rm -rf /var/lib/lab/*; echo before >/srv/one; echo before >/srv/half');
+    const stop = new AbortController();
+    // What can cut the way in begins a stage of its own.
+    const sudoers = file({ path: '/etc/sudoers.d/one', content: `# ${path}\n`, mode: '0440' });
+    const resources = () => [file({ path: '/srv/one', content: 'after\n' }), sudoers, slow({}), riskyEnd()];
+    const cut = runOn(host, resources, { stop: stop.signal, onDisconnect: 'revert', guardSeconds: 600 });
+    await host.sh('until grep -q half /srv/half; do sleep 0.05; done');
+    await host.sh(
+      `systemctl kill --signal=KILL 'lab-guard-*'; systemctl stop 'lab-guard-*'; pkill -KILL -f '[s]tage-2/program'
+      pkill -KILL -f 'srv/[h]alf; sleep'; pkill -KILL -f 'sshd: [r]oot'; true`,
+    );
+    stop.abort();
+    await cut;
+    await flip(path);
+    const next = await runOn(host, () => file({ path: '/srv/two', content: `${path}\n` }));
+    const notices = next.events.flatMap((event) => (event.event === 'host-notice' ? [event.text] : []));
+    expect(notices.join('\n')).toContain('is damaged');
+    expect(await host.sh('cat /srv/one')).toBe('after\n');
+    expect(await host.sh('cat /var/lib/lab/runs/*/state')).toMatch(/^damaged /m);
   });
 });

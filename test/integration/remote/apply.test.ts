@@ -380,21 +380,21 @@ describeShells('applying a stage', (shell) => {
     const { state, files, at } = fresh();
     await using session = await openSession(shell, state);
     const stop = (started: Action, applier: Applier) => {
-      if (started.number === 2) void applier.stop().then(() => writeFileSync(at('asked'), ''));
+      if (started.number === 2) void applier.stop();
     };
-    const wait = 'while [ ! -e "$1" ]; do sleep 0.05; done; sleep 0.2';
+    const wait = 'while [ ! -e "$LAB_ACTION_DIR/../stop" ]; do sleep 0.05; done';
     const applied = await applyIn(
       session,
       state,
       [
         action({ apply: [write(at('first'), '1')] }),
-        action({ apply: [command(wait, at('asked')), write(at('second'), '2')] }),
+        action({ apply: [command(wait), write(at('second'), '2')] }),
         action({ apply: [write(at('third'), '3')] }),
       ],
       stop,
     );
     expect(applied.end).toBe('stopped');
-    expect(readdirSync(files).sort()).toEqual(['asked', 'first', 'second']);
+    expect(readdirSync(files).sort()).toEqual(['first', 'second']);
     expect(journalOf(applied)).toEqual(['begin 1', 'done 1', 'begin 2', 'done 2', 'end stopped']);
   });
 
@@ -431,15 +431,13 @@ describeShells('applying a stage', (shell) => {
   it('takes the exit codes that count as success, and ends what takes too long', async () => {
     const { state } = fresh();
     const allowed = action({ apply: [{ ...command('exit 3'), okCodes: [0, 3] } as Step] });
-    const endless = action({ apply: [{ ...command('trap "" TERM; sleep 30 & wait'), timeoutSeconds: 1 } as Step] });
-    const began = performance.now();
+    const endless = action({ apply: [{ ...command('trap "" TERM; sleep 600 & wait'), timeoutSeconds: 1 } as Step] });
     const applied = await apply(shell, state, [
       allowed,
-      action({ apply: [{ ...command('sleep 30'), timeoutSeconds: 1 } as Step] }),
+      action({ apply: [{ ...command('sleep 600'), timeoutSeconds: 1 } as Step] }),
       endless,
     ]);
     expect(applied.finished.map(({ failure }) => failure?.code)).toEqual([undefined, 'STEP_TIMEOUT']);
-    expect(performance.now() - began).toBeLessThan(8000);
   });
 
   it('shows the output of a command while it runs', async () => {
@@ -477,12 +475,10 @@ describeShells('applying a stage', (shell) => {
     };
     await expect(applier.apply(stage, listener)).rejects.toMatchObject({ code: 'CONNECTION_LOST' });
     writeFileSync(at('go'), '');
-    for (let tries = 0; tries < 100 && existsSync(join(state, 'lock')); tries++) await setTimeout(50);
-    expect(existsSync(join(state, 'lock'))).toBe(false);
+    await expect.poll(() => existsSync(join(state, 'lock'))).toBe(false);
     expect(readFileSync(at('last'), 'utf8')).toBe('x');
     expect(readFileSync(join(state, 'runs/lost/state'), 'utf8')).toMatch(/^unattended /);
-    await setTimeout(100);
-    expect(followersOf(state)).toEqual([]);
+    await expect.poll(() => followersOf(state)).toEqual([]);
   });
 
   it('says so when the stage dies without a word', async () => {

@@ -172,7 +172,7 @@ test('units and their files', async () => {
   expect(again.changed).toEqual(['unit-file:app.service', 'unit:app.service']);
   expect(await host.sh('cat /run/app-says')).toBe('bonjour\n');
 
-  await host.sh('systemctl kill --signal=KILL app; sleep 0.3');
+  await host.sh('systemctl kill --signal=KILL app; while systemctl is-active -q app; do sleep 0.1; done');
   expect((await runOn(host, resources('bonjour'))).changed).toEqual(['unit:app.service']);
 
   const broken = await runOn(host, () => [

@@ -1,8 +1,9 @@
 import { execFileSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { Secret } from '../../../src/shared/secret.ts';
 import type { ConnectionSettings } from '../../../src/transport/contract.ts';
 import { collect, connect } from '../../../src/transport/index.ts';
@@ -11,8 +12,14 @@ import { answering, freePort, keygen, pinning, Sshd } from './sshd.ts';
 let sshd: Sshd;
 beforeAll(async () => {
   sshd = await Sshd.start();
+  // Others make such directories, too, in the one of the whole machine.
+  vi.stubEnv('TMPDIR', mkdtempSync(join(tmpdir(), 'lab-openssh-')));
 });
-afterAll(() => sshd[Symbol.asyncDispose]());
+afterAll(async () => {
+  await sshd[Symbol.asyncDispose]();
+  rmSync(tmpdir(), { recursive: true });
+  vi.unstubAllEnvs();
+});
 
 const dial = (more: Partial<ConnectionSettings> = {}, signal?: AbortSignal) =>
   connect('nas', sshd.settings({ transport: 'openssh', ...more }), { hostKeys: pinning(sshd.hostKey()), signal });
@@ -89,6 +96,8 @@ describe('what the user configured for ssh', () => {
     const { type, base64 } = sshd.hostKey();
     sshd.knownHosts([`[127.0.0.1]:${sshd.port} ${type} ${base64}`]);
     const target = ['-p', String(sshd.port), '-i', sshd.path('id'), `${sshd.user}@127.0.0.1`];
+    // Those of the test before may still be ending.
+    await expect.poll(() => sshd.sessionPids()).toEqual([]);
     execFileSync('ssh', ['-F', configFile, ...target, 'true'], { stdio: 'ignore' });
     expect(sshd.sessionPids()).toHaveLength(1);
     await using connection = await dial({ configFile });

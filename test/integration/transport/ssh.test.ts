@@ -55,8 +55,9 @@ describe('a process', () => {
     const chunk = Buffer.alloc(64 * 1024);
     const write = () => process.stdin.write(chunk, () => (taken += chunk.length));
     for (let index = 0; index < 20 * 16; index++) write();
-    await delay(300);
-    expect(taken).toBeGreaterThan(0);
+    await expect.poll(() => taken).toBeGreaterThan(0);
+    // Until no more is taken.
+    for (let before = 0; before < taken; await delay(300)) before = taken;
     expect(taken).toBeLessThan(8 * 1024 * 1024);
     process.kill();
   });
@@ -77,14 +78,12 @@ describe('a process', () => {
     const running = await connection.start(['sh', '-c', 'cat; exit 1', mark]);
     const processes = async () => (await collect(await connection.start(['ps', '-eo', 'args']))).stdout.toString();
     await expect.poll(processes).toContain(`cat; exit 1 ${mark}`);
-    const stuck = await connection.start(['sleep', '5']);
-    const start = Date.now();
+    const stuck = await connection.start(['sleep', '600']);
     for (const process of [running, stuck]) {
       process.stdout.resume();
       process.kill();
       expect(await process.exit).toBeNull();
     }
-    expect(Date.now() - start).toBeLessThan(1000);
     await expect.poll(processes).not.toContain(mark);
   });
 
@@ -185,12 +184,10 @@ describe('a host that cannot be reached', () => {
 
   test('because it accepts the connection and never speaks', async () => {
     const port = await serve(() => {});
-    const start = Date.now();
     await expect(dial({ port, connectTimeoutSeconds: 0.4 })).rejects.toMatchObject({
       code: 'UNREACHABLE',
       message: `127.0.0.1:${port} accepts the connection, but does not speak SSH within 0.4 s`,
     });
-    expect(Date.now() - start).toBeLessThan(3000);
   });
 
   test('because it stops in the middle of the key exchange', async () => {
@@ -249,13 +246,11 @@ test('a connection whose other end has gone silent is lost after the keep-alives
   const configFile = sshd.path('keepalive_config');
   writeFileSync(configFile, sshd.clientConfig('Host *', ' ServerAliveInterval 1', ' ServerAliveCountMax 1'));
   const connection = await dial({ configFile });
-  const start = Date.now();
   for (const pid of sshd.sessionPids()) stop(pid);
   expect(await connection.closed).toMatchObject({
     code: 'CONNECTION_LOST',
     details: { found: 'no answer to 1 keep-alives, one every 1 s' },
   });
-  expect(Date.now() - start).toBeLessThan(8000);
   sshd.killSessions();
 });
 

@@ -79,7 +79,7 @@ export class Sshd implements AsyncDisposable {
     this.#process.stderr?.on('data', (chunk) => {
       log += chunk;
     });
-    const deadline = Date.now() + 10_000;
+    const deadline = Date.now() + 60_000;
     while (!log.includes('Server listening on ::1')) {
       if (this.#process.exitCode !== null || Date.now() > deadline) throw new Error(`sshd does not start:\n${log}`);
       await delay(10);
