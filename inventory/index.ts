@@ -34,7 +34,7 @@ export default defineInventory({
   },
 
   devices: {
-    phone: { owner: 'ada' },
+    phone: { owner: 'ada', addresses: { vpn: 'auto' } },
   },
 
   services: {

@@ -12,6 +12,7 @@ import { findProject } from '../secrets/paths.ts';
 import { openedSecrets, useSecrets } from '../secrets/secret.ts';
 import { LabError } from '../shared/errors.ts';
 import { Secret } from '../shared/secret.ts';
+import { keepAssigned } from './assigned-addresses.ts';
 import { reachHosts } from './endpoints.ts';
 import { exportMemoryOf } from './export-memory.ts';
 import { lockOf, saveOrWarn } from './host-keys.ts';
@@ -59,6 +60,8 @@ export async function runPlaybook(name: string, options: PlaybookOptions): Promi
     suspend: () => renderer.suspend(),
   });
   const lock = await lockOf(inventory, file);
+  // Before a host has them: what is on a host and in no lock file could be assigned to another one next time.
+  if (options.mode === 'run' || options.mode === 'apply') await keepAssigned(inventory, lock);
   const stop = stopOnInterrupt(renderer);
   try {
     const result = await run({

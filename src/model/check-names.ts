@@ -1,4 +1,5 @@
 import { nearest, suggestion } from '../shared/suggest.ts';
+import { addressesIn } from './addresses-input.ts';
 import type { EndpointInput, InventoryInput } from './input.ts';
 import { type DocumentPath, itemsAt, type Problem } from './problems.ts';
 import { namePattern } from './schema.ts';
@@ -79,9 +80,8 @@ export function checkReferences(input: InventoryInput, names: DeclaredNames): Pr
   }
   for (const [name, host] of Object.entries(input.hosts)) {
     for (const { item, path } of itemsAt(host.groups, ['hosts', name, 'groups'])) refer(item, path, 'groups');
-    for (const network of Object.keys(host.addresses ?? {}))
-      refer(network, ['hosts', name, 'addresses', network], 'networks');
   }
+  for (const { network, path } of addressesIn(input)) refer(network, path, 'networks');
   for (const [name, service] of Object.entries(input.services ?? {})) {
     refer(service.host, ['services', name, 'host'], 'hosts');
     for (const { item, path } of itemsAt(service.gateways, ['services', name, 'gateways'])) refer(item, path, 'hosts');

@@ -1,3 +1,4 @@
+import { addressesIn, auto } from './addresses-input.ts';
 import type { InventoryInput } from './input.ts';
 import {
   type Address,
@@ -37,15 +38,30 @@ export function checkNetworks(input: InventoryInput): Problem[] {
     }
   }
   const used = new Map<string, string>();
-  for (const [host, { addresses }] of Object.entries(input.hosts)) {
-    for (const [network, list] of Object.entries(addresses ?? {})) {
-      for (const { item, path } of itemsAt(list, ['hosts', host, 'addresses', network])) {
-        const mine = prefixes.filter(({ owner }) => owner === network).map(({ value }) => value);
-        problems.push(...problemsOfAddress(item, path, host, network, mine, used));
-      }
+  for (const { name, network, value, path } of addressesIn(input)) {
+    if (value === auto) problems.push(...problemsOfAuto(network, path, input));
+    else {
+      const mine = prefixes.filter(({ owner }) => owner === network).map(({ value }) => value);
+      for (const { item, path: at } of itemsAt(value, path))
+        problems.push(...problemsOfAddress(item, at, name, network, mine, used));
     }
   }
   return problems;
+}
+
+/** Where there are wires, somebody else says which address a machine has. */
+function problemsOfAuto(name: string, path: DocumentPath, { networks = {} }: InventoryInput): Problem[] {
+  const network = Object.hasOwn(networks, name) ? networks[name] : undefined;
+  if (network === undefined || network.tunnel === true) return [];
+  return [
+    {
+      message: `no address is assigned on the network "${name}", which is no tunnel`,
+      path,
+      expected: 'an address, or a network with tunnel: true',
+      found: auto,
+      hint: 'write the address that it has there',
+    },
+  ];
 }
 
 function problemOfPrefix(text: string, prefix: Prefix | undefined, path: DocumentPath): Problem | undefined {
@@ -87,7 +103,7 @@ function problemOfOverlap(
 function problemsOfAddress(
   text: string,
   path: DocumentPath,
-  host: string,
+  owner: string,
   network: string,
   prefixes: readonly Prefix[],
   used: Map<string, string>,
@@ -105,18 +121,18 @@ function problemsOfAddress(
     ];
   }
   const key = formatAddress(address);
-  const owner = used.get(key);
-  if (owner !== undefined) {
+  const other = used.get(key);
+  if (other !== undefined) {
     return [
       {
         message: `this address is used twice`,
         path,
         expected: 'an address of its own',
-        found: `${key}, which "${owner}" has already`,
+        found: `${key}, which "${other}" has already`,
       },
     ];
   }
-  used.set(key, host);
+  used.set(key, owner);
   return problemsOfPlace(address, path, network, prefixes);
 }
 
@@ -143,7 +159,7 @@ function problemsOfPlace(
   if (role === undefined) return [];
   return [
     {
-      message: `this is the ${role} address of ${formatPrefix(home)}, which no host can have`,
+      message: `this is the ${role} address of ${formatPrefix(home)}, which nobody can have`,
       path,
       expected: 'an address between network and broadcast address',
       found,
@@ -152,6 +168,8 @@ function problemsOfPlace(
 }
 
 function hintForAddress(text: string): string | undefined {
+  if (text.toLowerCase() === auto)
+    return 'an address is assigned where the whole value is the word auto, as in vpn: auto';
   if (text.includes('/')) return 'leave the length out: it belongs to the network';
   return /^0\d|\.0\d/.test(text) ? 'leave out leading zeros: some programs read them as octal' : undefined;
 }

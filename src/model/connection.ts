@@ -1,6 +1,7 @@
 import { homedir } from 'node:os';
 import { isAbsolute, join, resolve } from 'node:path';
 import type { ConnectionFallback, ConnectionSettings } from '../transport/contract.ts';
+import { auto } from './addresses-input.ts';
 import type { ConnectionInput, FallbackInput, HostInput, InventoryInput } from './input.ts';
 import { formatAddress, parseAddress } from './ip-address.ts';
 import { type Layer, layersOf, mergeLayers } from './layers.ts';
@@ -74,13 +75,14 @@ function withAddress(
   return new Map([...provenance, ['address', { level: 'host', name, path, at: locate(path) }]]);
 }
 
-/** What is dialled for a host: `address`, `ssh.address`, or its first address on a network. */
+/** What is dialled for a host: `address`, `ssh.address`, or the first address on a network that it was given. */
 export function dialled(host: HostInput): { readonly text: string; readonly path: DocumentPath } | undefined {
   if (host.address !== undefined) return { text: host.address, path: ['address'] };
   if (host.ssh?.address !== undefined) return { text: host.ssh.address, path: ['ssh', 'address'] };
   for (const [network, addresses] of Object.entries(host.addresses ?? {})) {
     const first = listOf(addresses)[0];
-    if (first !== undefined) return { text: first, path: ['addresses', network] };
+    // What is assigned is known to the host only once it was connected to.
+    if (first !== undefined && first !== auto) return { text: first, path: ['addresses', network] };
   }
   return undefined;
 }
@@ -107,7 +109,7 @@ export function checkConnections(input: InventoryInput): Problem[] {
     const path = ['hosts', name];
     const target = dialled(host);
     const settings = mergeLayers(layersOf(input, name), 'ssh', () => undefined).value as ConnectionInput;
-    if (target === undefined) return isFoundByName(settings) ? [] : [problemOfNowhere(name, path)];
+    if (target === undefined) return isFoundByName(settings) ? [] : [problemOfNowhere(name, path, host)];
     if (host.address !== undefined && host.ssh?.address !== undefined && host.address !== host.ssh.address) {
       const found = `${host.address} and ${host.ssh.address}`;
       return [
@@ -163,12 +165,14 @@ export function checkFallbacks(input: InventoryInput): Problem[] {
   );
 }
 
-function problemOfNowhere(name: string, path: DocumentPath): Problem {
+function problemOfNowhere(name: string, path: DocumentPath, { addresses = {} }: HostInput): Problem {
+  const isAssigned = Object.values(addresses).includes(auto);
   const hint = `add address: '…' (an alias of ~/.ssh/config is fine: address: '${name}')`;
   return {
     message: `nothing says how to connect to "${name}"`,
     path,
     expected: 'an address, or an address on one of the networks',
+    found: isAssigned ? 'only what is assigned, which the host does not have before a first run' : undefined,
     hint,
   };
 }

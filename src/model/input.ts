@@ -22,7 +22,7 @@ export interface InventoryInput<
   readonly networks?: { readonly [Name in NetworkName]: NetworkInput } | undefined;
   readonly groups?: { readonly [Name in GroupName]: GroupInput<NoInfer<GroupName>> } | undefined;
   readonly hosts: { readonly [Name in HostName]: HostInput<NoInfer<GroupName>, NoInfer<NetworkName>> };
-  readonly devices?: { readonly [Name in DeviceName]: DeviceInput } | undefined;
+  readonly devices?: { readonly [Name in DeviceName]: DeviceInput<NoInfer<NetworkName>> } | undefined;
   readonly services?: { readonly [Name in ServiceName]: ServiceInput<NoInfer<HostName>> } | undefined;
   /** Traffic that is meant to be possible. What no flow names is denied. */
   readonly flows?:
@@ -63,14 +63,21 @@ export interface HostInput<GroupName extends string = string, NetworkName extend
   readonly groups?: readonly GroupName[] | undefined;
   /** Address or name to connect to. Default: the host's first address on a network. */
   readonly address?: string | undefined;
-  /** Network → this host's addresses on it. */
-  readonly addresses?: { readonly [Name in NetworkName]?: OneOrMore<string> | undefined } | undefined;
+  /** Network → this host's addresses on it; `auto` on a tunnel: one from each prefix, assigned. */
+  readonly addresses?: AddressesInput<NetworkName> | undefined;
   readonly ssh?: ConnectionInput | undefined;
   readonly params?: RoleParamsInput | undefined;
 }
 
-export interface DeviceInput {
+/** Network → one address, a list, or `auto`. */
+export type AddressesInput<NetworkName extends string = string> = {
+  readonly [Name in NetworkName]?: OneOrMore<string> | undefined;
+};
+
+export interface DeviceInput<NetworkName extends string = string> {
   readonly owner?: string | undefined;
+  /** Network → this device's addresses on it; `auto` on a tunnel: one from each prefix, assigned. */
+  readonly addresses?: AddressesInput<NetworkName> | undefined;
 }
 
 export interface ServiceInput<HostName extends string = string> {

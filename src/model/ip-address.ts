@@ -56,6 +56,39 @@ export function reservedAs(prefix: Prefix, address: Address): 'network' | 'broad
   return text === formatAddress(withHostBits(prefix.network, prefix.bits, 0xff)) ? 'broadcast' : undefined;
 }
 
+/** How many addresses a prefix has, those included that no host can have. */
+export function sizeOf({ network, bits }: Prefix): bigint {
+  return 1n << BigInt(width(network) - bits);
+}
+
+/** What an address adds to the prefix that it lies in: 12 for 10.80.0.12 in 10.80.0.0/24. */
+export function hostNumber(prefix: Prefix, address: Address): bigint {
+  return toNumber(address) - toNumber(prefix.network);
+}
+
+/** The other way round. */
+export function addressAt({ network }: Prefix, number: bigint): Address {
+  const value = toNumber(network) + number;
+  const bytes = network
+    .toByteArray()
+    .map((_, index, all) => Number((value >> BigInt(8 * (all.length - 1 - index))) & 0xffn));
+  return ipaddr.fromByteArray(bytes);
+}
+
+/**
+ * Whether the address with this number can be a host's: not the network or broadcast address, nor the one that every router
+ * of an IPv6 network answers to (RFC 4291, 2.6.1; not on a link of two, RFC 6164).
+ */
+export function isHostNumber(prefix: Prefix, number: bigint): boolean {
+  if (number < 0n || number >= sizeOf(prefix)) return false;
+  if (prefix.network.kind() === 'ipv6') return number > 0n || prefix.bits >= 127;
+  return prefix.bits >= 31 || (number > 0n && number < sizeOf(prefix) - 1n);
+}
+
+function toNumber(address: Address): bigint {
+  return address.toByteArray().reduce((number, byte) => (number << 8n) | BigInt(byte), 0n);
+}
+
 function width(address: Address): number {
   return address.kind() === 'ipv4' ? 32 : 128;
 }

@@ -4,12 +4,13 @@ import { checkNetworks } from './check-network.ts';
 import { checkFlows, checkServices } from './check-services.ts';
 import { checkConnections, checkFallbacks, resolveConnection } from './connection.ts';
 import type { EndpointInput, FlowInput, InventoryInput, ServiceInput } from './input.ts';
-import { formatAddress, formatPrefix, parseAddress, parsePrefix } from './ip-address.ts';
+import { formatPrefix, parsePrefix } from './ip-address.ts';
 import { groupsOf, layersOf, mergeLayers } from './layers.ts';
 import { type Locate, listOf, type Problem, throwProblems } from './problems.ts';
 import { projectRoot } from './project-root.ts';
+import { type ResolvedAddresses, resolveAddresses } from './resolve-addresses.ts';
 import { checkShape } from './schema-check.ts';
-import type { Endpoint, Flow, Group, Host, Inventory, Service } from './types.ts';
+import type { Device, Endpoint, Flow, Group, Host, Inventory, Service } from './types.ts';
 
 /** Where a document came from, for messages and relative paths. */
 export interface InventorySource {
@@ -28,14 +29,17 @@ export interface InventorySource {
  * Checks a document as a whole and resolves it to the model: every reference exists, every default is filled in, every
  * host has its merged parameters.
  *
- * @throws LabError INVENTORY_INVALID with all mistakes at once
+ * @throws LabError INVENTORY_INVALID with all mistakes at once; LOCK_FILE when an address is assigned and the lock file is damaged
  */
 export function resolveInventory(input: unknown, source: InventorySource): Inventory {
   const names = declaredNames(input);
   const { problems, sound } = checkShape(input);
   const meaning = sound === undefined ? [] : checkMeaning(sound, names);
-  throwProblems([...(source.problems ?? []), ...problems, ...meaning], source.locate ?? (() => source.at));
-  return build(sound as InventoryInput, names, source);
+  const locate = source.locate ?? (() => source.at);
+  throwProblems([...(source.problems ?? []), ...problems, ...meaning], locate);
+  const addresses = resolveAddresses(sound as InventoryInput, source.at?.file);
+  throwProblems(addresses.problems, locate);
+  return build(sound as InventoryInput, { names, source, addresses });
 }
 
 function checkMeaning(input: InventoryInput, names: DeclaredNames): Problem[] {
@@ -51,10 +55,22 @@ function checkMeaning(input: InventoryInput, names: DeclaredNames): Problem[] {
   ];
 }
 
-function build(input: InventoryInput, names: DeclaredNames, source: InventorySource): Inventory {
+interface Known {
+  readonly names: DeclaredNames;
+  readonly source: InventorySource;
+  readonly addresses: ResolvedAddresses;
+}
+
+function build(input: InventoryInput, { names, source, addresses }: Known): Inventory {
   const root = source.root ?? (source.at === undefined ? process.cwd() : projectRoot(source.at.file));
   const locate = source.locateParam ?? (() => undefined);
-  const hosts = mapEntries(input.hosts, (_, name) => buildHost(input, name, root, locate));
+  const hosts = mapEntries(
+    input.hosts,
+    (_, name): Host => ({
+      ...buildHost(input, name, root, locate),
+      ...addresses.of('host', name),
+    }),
+  );
   const networks = mapEntries(input.networks ?? {}, (network, name) => ({
     name,
     prefixes: listOf(network.prefixes).map(canonicalPrefix),
@@ -68,25 +84,28 @@ function build(input: InventoryInput, names: DeclaredNames, source: InventorySou
       const members = [...hosts.values()].filter((host) => host.groups.includes(name));
       return { name, hosts: members.map((host) => host.name), children: [...(group.children ?? [])] };
     }),
-    devices: mapEntries(input.devices ?? {}, (device, name) => ({ name, owner: device.owner })),
+    devices: mapEntries(
+      input.devices ?? {},
+      (device, name): Device => ({
+        name,
+        owner: device.owner,
+        ...addresses.of('device', name),
+      }),
+    ),
     networks,
     services: mapEntries(input.services ?? {}, buildService),
     flows: (input.flows ?? []).map((flow) => buildFlow(flow, names)),
   };
 }
 
-function buildHost(input: InventoryInput, name: string, root: string, locate: Locate): Host {
+function buildHost(input: InventoryInput, name: string, root: string, locate: Locate): Omit<Host, 'addresses'> {
   const layers = layersOf(input, name);
   const { value: params, provenance } = mergeLayers(layers, 'params', locate);
   const { connection, provenance: connectionProvenance } = resolveConnection(input, name, { root, locate, layers });
-  const addresses = Object.entries(input.hosts[name]?.addresses ?? {}).map(
-    ([network, list]): [string, readonly string[]] => [network, listOf(list).map(canonicalAddress)],
-  );
   return {
     name,
     groups: groupsOf(input, name),
     connection,
-    addresses: new Map(addresses.filter(([, list]) => list.length > 0)),
     params: new Map(Object.entries(params)) as Host['params'],
     provenance,
     connectionProvenance,
@@ -135,12 +154,6 @@ function mapEntries<In, Out>(
   make: (value: In, name: string) => Out,
 ): ReadonlyMap<string, Out> {
   return new Map(Object.entries(record).map(([name, value]) => [name, make(value, name)]));
-}
-
-/** Equal addresses have equal text in the model, however they were written. */
-function canonicalAddress(text: string): string {
-  const address = parseAddress(text);
-  return address === undefined ? text : formatAddress(address);
 }
 
 function canonicalPrefix(text: string): string {

@@ -72,15 +72,19 @@ const group = z.strictObject({
   params: params.optional(),
 });
 
+const addresses = named(oneOrMore(text).optional())
+  .describe('Network to the addresses on it; auto on a tunnel: one from each of its prefixes, assigned.')
+  .optional();
+
 const host = z.strictObject({
   groups: z.array(text).optional(),
   address: text.describe("Address or name to connect to. Default: the host's first address on a network.").optional(),
-  addresses: named(oneOrMore(text).optional()).describe("Network to this host's addresses on it.").optional(),
+  addresses,
   ssh: connection.optional(),
   params: params.optional(),
 });
 
-const device = z.strictObject({ owner: text.optional() });
+const device = z.strictObject({ owner: text.optional(), addresses });
 
 const service = z.strictObject({
   host: text,

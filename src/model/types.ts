@@ -24,6 +24,8 @@ export interface Host {
   readonly connection: ConnectionSettings;
   /** Name of a network → this host's addresses on it. */
   readonly addresses: ReadonlyMap<string, readonly string[]>;
+  /** Networks whose addresses were assigned, not given. */
+  readonly assigned?: readonly string[] | undefined;
   /** Role name → that role's parameters, merged: all, then groups (outer to inner), then the host itself. */
   readonly params: ReadonlyMap<string, Readonly<Record<string, unknown>>>;
   /** `base.timezone` → where that value was declared (`group home`, `host nas`, `all`). */
@@ -54,6 +56,10 @@ export interface Group {
 export interface Device {
   readonly name: string;
   readonly owner?: string | undefined;
+  /** Name of a network → this device's addresses on it. */
+  readonly addresses: ReadonlyMap<string, readonly string[]>;
+  /** Networks whose addresses were assigned, not given. */
+  readonly assigned?: readonly string[] | undefined;
 }
 
 /** A network segment, e.g. `public`, `home`. */

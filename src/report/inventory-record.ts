@@ -53,6 +53,7 @@ export function hostRecord(host: Host, where: Where): Record<string, unknown> {
     name: host.name,
     groups: host.groups,
     addresses: Object.fromEntries(host.addresses),
+    assigned: host.assigned ?? [],
     connection: connectionOf(host, where),
     params: paramsOf(host, where),
   };
@@ -63,15 +64,21 @@ export function inventoryRecord(inventory: Inventory): Record<string, unknown> {
   return {
     version: 1,
     file: inventory.source?.file ?? null,
-    hosts: [...inventory.hosts.values()].map(({ name, groups, connection, addresses, params }) => ({
+    hosts: [...inventory.hosts.values()].map(({ name, groups, connection, addresses, assigned = [], params }) => ({
       name,
       groups,
       connection,
       addresses: Object.fromEntries(addresses),
+      assigned,
       params: Object.fromEntries(params),
     })),
     groups: [...inventory.groups.values()],
-    devices: [...inventory.devices.values()].map(({ name, owner = null }) => ({ name, owner })),
+    devices: [...inventory.devices.values()].map(({ name, owner = null, addresses, assigned = [] }) => ({
+      name,
+      owner,
+      addresses: Object.fromEntries(addresses),
+      assigned,
+    })),
     networks: [...inventory.networks.values()],
     services: [...inventory.services.values()],
     flows: inventory.flows.map((flow) => ({ ...flow, protocol: flow.protocol ?? null })),

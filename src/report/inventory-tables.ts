@@ -1,4 +1,4 @@
-import type { Host, Inventory, Service } from '../model/types.ts';
+import type { Device, Host, Inventory, Service } from '../model/types.ts';
 import { formatLocation, type SourceLocation } from '../shared/errors.ts';
 import { Secret } from '../shared/secret.ts';
 import { formatEndpoints, formatPorts } from './inventory-flow.ts';
@@ -26,8 +26,8 @@ export function inventoryLines(inventory: Inventory): string[] {
       ]),
     ),
     tableLines(
-      ['DEVICE', 'OWNER'],
-      [...devices.values()].map((device) => [device.name, device.owner ?? '']),
+      ['DEVICE', 'OWNER', 'ADDRESSES'],
+      [...devices.values()].map((device) => [device.name, device.owner ?? '', formatAddresses(device)]),
     ),
     tableLines(
       ['SERVICE', 'HOST', 'PORT', 'MODE', 'PUBLIC', 'PRIVATE'],
@@ -70,7 +70,7 @@ export function hostLines(
   const about = [
     ['HOST', host.name],
     ['groups', host.groups.join(' ') || 'none'],
-    ...[...host.addresses].map(([network, addresses]) => [`on ${network}`, addresses.join(' ')]),
+    ...placesOf(host).map(({ network, text }) => [`on ${network}`, text]),
   ];
   const [heading = [], ...facts] = about;
   const params = tableLines(['PARAMETER', 'VALUE', 'FROM', 'DECLARED AT'], values.params.map(row));
@@ -109,6 +109,15 @@ export function formatPublicNames({ public: names, gateways }: Service): string 
   return `${names.join(' ')}${gateways.length === 0 ? '' : ` via ${gateways.join(' ')}`}`;
 }
 
-function formatAddresses({ addresses }: Host): string {
-  return [...addresses].map(([network, list]) => `${network} ${list.join(' ')}`).join(', ');
+function formatAddresses(owner: Host | Device): string {
+  return placesOf(owner)
+    .map(({ network, text }) => `${network} ${text}`)
+    .join(', ');
+}
+
+function placesOf({ addresses, assigned = [] }: Host | Device): { network: string; text: string }[] {
+  return [...addresses].map(([network, list]) => ({
+    network,
+    text: `${list.join(' ')}${assigned.includes(network) ? ' (assigned)' : ''}`,
+  }));
 }

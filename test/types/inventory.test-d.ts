@@ -68,6 +68,14 @@ describe('an unknown name does not compile', () => {
   test('of a network', () => {
     // @ts-expect-error "hom" is no network
     defineInventory({ networks, hosts: { nas: { addresses: { hom: '10.77.1.10' } } } });
+    // @ts-expect-error "hom" is no network
+    defineInventory({ networks, hosts, devices: { phone: { addresses: { hom: '10.77.1.10' } } } });
+    const vpn = { prefixes: ['10.80.0.0/24', 'fd80::/64'], tunnel: true };
+    defineInventory({
+      networks: { vpn },
+      hosts: { nas: { address: 'nas', addresses: { vpn: 'auto' } } },
+      devices: { phone: { addresses: { vpn: 'auto' } }, laptop: { addresses: { vpn: ['10.80.0.9', 'fd80::9'] } } },
+    });
   });
 
   test('of a host, at a service', () => {

@@ -33,7 +33,7 @@ describe('lab inventory', () => {
       /^nas {4}root@10\.77\.1\.10 {2}storage indoors {2}home 10\.77\.1\.10, vpn 10\.80\.0\.10 fd80::10$/m,
     );
     expect(text).toMatch(/^indoors {2}storage cluster {2}nas node1 node2$/m);
-    expect(text).toMatch(/^phone {3}ada$/m);
+    expect(text).toMatch(/^phone {3}ada {4}vpn 10\.80\.0\.2 fd80::2 \(assigned\)$/m);
     expect(text).toMatch(/^photos {3}nas {4}2342\/tcp {2}http {2}photos\.example\.dev via vps {2}photos\.home\.arpa$/m);
     expect(text).toMatch(/^all {9}internet {14}53,123\/udp {17}names and time$/m);
     expect(text).not.toMatch(/[ \t]$/m);
@@ -103,6 +103,7 @@ describe('lab inventory', () => {
   test('gives JSON of both', async () => {
     const all = JSON.parse(await lab('-i', homelab, '--output', 'json'));
     expect(all).toMatchObject({ version: 1, file: homelab, devices: [{ name: 'phone', owner: 'ada' }] });
+    expect(all.devices[0]).toMatchObject({ addresses: { vpn: ['10.80.0.2', 'fd80::2'] }, assigned: ['vpn'] });
     expect(all.hosts[1]).toMatchObject({
       name: 'nas',
       addresses: { home: ['10.77.1.10'] },
