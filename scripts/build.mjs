@@ -45,7 +45,9 @@ await build({
   logLevel: 'warning',
 });
 
-for (const entry of ['src', 'roles'].flatMap((folder) => readdirSync(folder, { recursive: true, withFileTypes: true }))) {
+for (const entry of ['src', 'roles'].flatMap((folder) =>
+  readdirSync(folder, { recursive: true, withFileTypes: true }),
+)) {
   if (!entry.isFile() || !entry.name.endsWith('.sh')) continue;
   const from = join(entry.parentPath, entry.name);
   const to = join(output, from);

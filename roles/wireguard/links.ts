@@ -42,7 +42,7 @@ export function wantedLinks(
     const alive = (own.links.get(peer) ?? []).filter(
       (end) => own.keys.has(end.interface) && other.keys.has(end.peerInterface),
     );
-    const ends = activeEnd(alive) === undefined ? [...alive, firstEnd(self, base, peer, own, other)] : alive;
+    const ends = activeEnd(alive) === undefined ? [...alive, firstEnd(self, base, own, other)] : alive;
     links.set(
       peer,
       ends.map((end) => {
@@ -63,7 +63,7 @@ function pairName(host: string, interfaceName: string, peer: string, peerInterfa
   return [`${host} ${interfaceName}`, `${peer} ${peerInterface}`].sort().join(' – ');
 }
 
-function firstEnd(self: string, base: string, peer: string, own: TunnelState, other: TunnelState): LinkEnd {
+function firstEnd(self: string, base: string, own: TunnelState, other: TunnelState): LinkEnd {
   const theirs = activeEnd(other.links.get(self));
   const adopted = theirs !== undefined && own.keys.has(theirs.peerInterface) ? theirs : undefined;
   return {

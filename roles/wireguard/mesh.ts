@@ -99,7 +99,10 @@ export function membersOf(inventory: Inventory, params: Params): readonly Member
 }
 
 /** Devices with an address on the tunnel: name → addresses. */
-export function devicesOf(inventory: Inventory, params: Pick<Params, 'network'>): ReadonlyMap<string, readonly string[]> {
+export function devicesOf(
+  inventory: Inventory,
+  params: Pick<Params, 'network'>,
+): ReadonlyMap<string, readonly string[]> {
   return new Map(
     [...inventory.devices.values()].flatMap((device): [string, readonly string[]][] => {
       const addresses = device.addresses.get(params.network);
@@ -151,7 +154,8 @@ function peersOfSpoke(
   const direct =
     params.topology === 'mesh'
       ? members.filter(
-          (member) => !member.gateway && member !== self && commonNetwork(self, member, inventory, params) !== undefined,
+          (member) =>
+            !member.gateway && member !== self && commonNetwork(self, member, inventory, params) !== undefined,
         )
       : [];
   // What belongs to no other peer goes through the first gateway.

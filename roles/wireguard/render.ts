@@ -1,7 +1,7 @@
+import type { States } from './links.ts';
 import { alone, endpoint, type Tunnel } from './mesh.ts';
 import { type Params, portOf } from './params.ts';
 import { linkLocalOf } from './probe-address.ts';
-import type { States } from './links.ts';
 import { activeEnd, type LinkEnd, linkLines, type TunnelState } from './state.ts';
 
 const folder = '/etc/wireguard';
@@ -109,9 +109,12 @@ export function renderLinks(tunnel: Tunnel, links: TunnelState['links']): string
         return `route replace ${prefix} dev ${end.interface} proto 76 metric ${metric}${source === undefined ? '' : ` src ${source}`}`;
       });
   });
-  return ['# Managed by lab (role wireguard): which interface carries which link.', ...linkLines(links), ...routes, ''].join(
-    '\n',
-  );
+  return [
+    '# Managed by lab (role wireguard): which interface carries which link.',
+    ...linkLines(links),
+    ...routes,
+    '',
+  ].join('\n');
 }
 
 /** Routes of a links file: `INTERFACE PREFIX`. */

@@ -26,7 +26,9 @@ export const tunnelKeys = defineResource({
   id: ({ tunnel }) => tunnel,
   async read(host, { interfaces, retired }) {
     const missing = await Promise.all(interfaces.map((name) => host.file(publicKeyFile(name))));
-    const left = await Promise.all(retired.flatMap((name) => [keyFile(name), publicKeyFile(name)]).map((path) => host.file(path)));
+    const left = await Promise.all(
+      retired.flatMap((name) => [keyFile(name), publicKeyFile(name)]).map((path) => host.file(path)),
+    );
     return {
       missing: interfaces.filter((_, index) => missing[index]?.kind === 'absent'),
       left: left.filter(({ kind }) => kind !== 'absent').map(({ path }) => path),
@@ -130,7 +132,10 @@ export const tunnelInterfaces = defineResource({
             { do: 'write', path: configFile(name), content: config, mode: '0600', owner: 'root', group: 'root' },
             ...(isUp ? [script('sync', name)] : []),
           ],
-          revert: [{ do: 'restore', path: configFile(name) }, ...(isUp && before !== null ? [script('sync', name)] : [])],
+          revert: [
+            { do: 'restore', path: configFile(name) },
+            ...(isUp && before !== null ? [script('sync', name)] : []),
+          ],
           risk,
         });
       } else if (isUp && (differs || newKeys))
@@ -163,7 +168,9 @@ export const tunnelInterfaces = defineResource({
           risk,
         });
     }
-    const keep = new Set(wanted.flatMap(({ name, presharedKeys }) => presharedKeys.map(({ peer }) => presharedKeyFile(name, peer))));
+    const keep = new Set(
+      wanted.flatMap(({ name, presharedKeys }) => presharedKeys.map(({ peer }) => presharedKeyFile(name, peer))),
+    );
     for (const name of all) {
       if (wanted.some((one) => one.name === name)) continue;
       const before = current.configs.get(name) ?? null;
@@ -175,7 +182,10 @@ export const tunnelInterfaces = defineResource({
         apply: [script('stop', name), script('disable', name), { do: 'remove', path: configFile(name) }],
         revert: final
           ? []
-          : [{ do: 'restore', path: configFile(name) }, ...(before === null ? [] : [script('enable', name), script('start', name)])],
+          : [
+              { do: 'restore', path: configFile(name) },
+              ...(before === null ? [] : [script('enable', name), script('start', name)]),
+            ],
         risk,
       });
     }

@@ -91,5 +91,7 @@ function formatEnd({ interface: own, peerInterface, presharedKey, phase }: LinkE
 function parseEnd(text: string): LinkEnd[] {
   const [, own, peerInterface, key, phase] = endPattern.exec(text) ?? [];
   if (own === undefined || peerInterface === undefined) return [];
-  return [{ interface: own, peerInterface, presharedKey: key === 'none' ? null : (key ?? null), phase: phase as Phase }];
+  return [
+    { interface: own, peerInterface, presharedKey: key === 'none' ? null : (key ?? null), phase: phase as Phase },
+  ];
 }

@@ -41,7 +41,9 @@ export async function declareTunnel(
       const own = stateOf(known.get(host.name));
       const retired = transition.final ? unused(own, transition.links(own)) : [];
       const present = own.keys.size === 0 ? [params.interface] : [...own.keys.keys()];
-      const interfaces = [...new Set([...present, ...transition.added])].filter((name) => !retired.includes(name)).sort();
+      const interfaces = [...new Set([...present, ...transition.added])]
+        .filter((name) => !retired.includes(name))
+        .sort();
       const keys = tunnelKeys({ tunnel: params.interface, interfaces });
       if (transition.onlyKeys) return keys;
       return [

@@ -34,7 +34,11 @@ export function register(program: Command): void {
     .option('-c, --check', 'only say what would change; exit code 2 when something would')
     .option('--prune', 'remove what lab created and is no longer declared, restore what it only changed')
     .option('--max-age <time>', 'rotate-keys: rotate keys older than this, such as 30d; 0s is all')
-    .option('--compromised <hosts>', 'rotate-keys: rotate all keys of these hosts, and destroy the old ones at once', list)
+    .option(
+      '--compromised <hosts>',
+      'rotate-keys: rotate all keys of these hosts, and destroy the old ones at once',
+      list,
+    )
     .option('--drain <time>', 'rotate-keys: how long old keys are still accepted; default 3m')
     .option('--abort', 'rotate-keys: take back what an interrupted rotation began');
   addLoadOptions(addGuardOption(addShowOptions(addConnectOptions(addSelectOptions(command)))))

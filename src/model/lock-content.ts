@@ -198,7 +198,10 @@ export function parseLock(document: Document.Parsed, file: string): LockContent 
   const devices = Object.entries(recordAt(value.devices, 'devices', file)).map(([device, entry]) => {
     const { wireguard, addresses } = recordAt(entry, `devices.${device}`, file);
     const keys = publicKeysAt(wireguard, `devices.${device}.wireguard`, file);
-    return [device, { wireguard: keys, addresses: addressesAt(addresses, `devices.${device}.addresses`, file) }] as const;
+    return [
+      device,
+      { wireguard: keys, addresses: addressesAt(addresses, `devices.${device}.addresses`, file) },
+    ] as const;
   });
   return { hosts, devices: new Map(devices) };
 }

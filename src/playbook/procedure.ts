@@ -48,7 +48,15 @@ export interface ProcedureStep {
 
 /** What became of one host in a step. */
 export interface StepOutcome {
-  readonly status: 'ok' | 'changed' | 'failed' | 'reverted' | 'unreachable' | 'interrupted' | 'skipped' | 'would-change';
+  readonly status:
+    | 'ok'
+    | 'changed'
+    | 'failed'
+    | 'reverted'
+    | 'unreachable'
+    | 'interrupted'
+    | 'skipped'
+    | 'would-change';
   readonly message: string | undefined;
 }
 

@@ -54,7 +54,11 @@ export interface DriftCheck {
 }
 
 /** What a check of the hosts found. */
-export function driftReport(check: DriftCheck, state: RunState, result: Pick<RunResult, 'hosts'>): DriftReport {
+export function driftReport(
+  check: DriftCheck,
+  state: RunState,
+  result: Pick<RunResult, 'exitCode' | 'hosts'>,
+): DriftReport {
   const everyRun = new Map(result.hosts.map(({ host, planned }) => [host, runEveryTime(planned)]));
   const hosts = Object.fromEntries(
     [...state.hosts.values()].map((host) => [host.name, hostDrift(host, everyRun.get(host.name) ?? new Set())]),

@@ -78,7 +78,9 @@ function lines(name: string, options: RendererOptions): ProcedureRenderer {
           if (options.isTTY) show(paint('gray', `… ${event.name}: ${event.will}`));
           return;
         case 'step-finished':
-          show(`${paint('green', '✔')} ${event.name.padEnd(width())}  ${event.text}  ${paint('gray', seconds(event.ms))}`);
+          show(
+            `${paint('green', '✔')} ${event.name.padEnd(width())}  ${event.text}  ${paint('gray', seconds(event.ms))}`,
+          );
           return;
         case 'step-failed':
           show(`${paint('red', '✘')} ${event.name.padEnd(width())}  ${paint('gray', seconds(event.ms))}`);

@@ -40,7 +40,12 @@ export type ProcedureEvent =
   | { readonly event: 'step-failed'; readonly name: string; readonly error: LabError; readonly ms: number }
   | { readonly event: 'undone'; readonly name: string; readonly text: string }
   | { readonly event: 'waiting'; readonly text: string }
-  | { readonly event: 'finished'; readonly exitCode: ExitCode; readonly pending: readonly string[]; readonly text: string };
+  | {
+      readonly event: 'finished';
+      readonly exitCode: ExitCode;
+      readonly pending: readonly string[];
+      readonly text: string;
+    };
 
 /**
  * Runs a procedure: its steps in order; when one fails, those before are taken back, the last first, unless a final one is
@@ -93,7 +98,10 @@ function codeOf({ exitCode }: LabError): ExitCode {
   return exitCode === exitCodes.asDeclared || exitCode === exitCodes.usage ? exitCodes.hostFailed : exitCode;
 }
 
-async function takeBack(steps: readonly ProcedureStep[], { onProcedure, remember }: ProcedureOptions): Promise<boolean> {
+async function takeBack(
+  steps: readonly ProcedureStep[],
+  { onProcedure, remember }: ProcedureOptions,
+): Promise<boolean> {
   let complete = true;
   for (const step of [...steps].reverse()) {
     if (step.undo === undefined) continue;
@@ -113,7 +121,8 @@ function paramsOf({ name, params, given, at }: Procedure, more: Readonly<Record<
   const parsed = (params as unknown as z.ZodType).safeParse(all);
   if (parsed.success) return parsed.data;
   const [first, ...others] = problemsOf(parsed.error, all).map(
-    (problem) => new LabError('ROLE_PARAMS', `${name}: ${problem.message}`, { at, ...problem.details, path: problem.path }),
+    (problem) =>
+      new LabError('ROLE_PARAMS', `${name}: ${problem.message}`, { at, ...problem.details, path: problem.path }),
   );
   throw first?.with({ others }) ?? new LabError('ROLE_PARAMS', `${name}: parameters do not fit`, { at });
 }

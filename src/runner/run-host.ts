@@ -166,11 +166,11 @@ class HostWorker {
       if (end === 'complete' && this.#task.prune) await ownership.prune(applier, this.#report, this.#task.run);
       if (!playbook.transient)
         await ownership.write(applier, {
-        complete: end === 'complete',
-        selected: this.#declared,
-        changed: this.#report.changed,
-        report: this.#report,
-      });
+          complete: end === 'complete',
+          selected: this.#declared,
+          changed: this.#report.changed,
+          report: this.#report,
+        });
       return await this.#end(applier, end);
     } finally {
       stop.removeEventListener('abort', forward);

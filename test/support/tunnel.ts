@@ -1,4 +1,4 @@
-import { tryCommand } from '../../src/sandbox/docker.ts';
+import wireguard from '../../roles/wireguard/role.ts';
 import type { InventoryInput } from '../../src/index.ts';
 import { resolveInventory } from '../../src/model/resolve-inventory.ts';
 import type { Host, Inventory } from '../../src/model/types.ts';
@@ -8,9 +8,9 @@ import type { RunEvent } from '../../src/runner/events.ts';
 import type { ExportMemory } from '../../src/runner/exports.ts';
 import { type ProcedureEvent, type ProcedureOptions, runProcedure } from '../../src/runner/procedure.ts';
 import { type RunOptions, run } from '../../src/runner/run.ts';
+import { tryCommand } from '../../src/sandbox/docker.ts';
 import type { ConnectionSettings } from '../../src/transport/contract.ts';
 import { connect } from '../../src/transport/index.ts';
-import wireguard from '../../roles/wireguard/role.ts';
 import { type StartedHost, startHost } from './host.ts';
 
 /** Hosts with a tunnel between them: the first is the gateway, which the others dial. */
@@ -91,9 +91,7 @@ export class TunnelHosts<Name extends string> {
   }
 
   /** Runs the role, as a playbook would. */
-  async apply(
-    options: Partial<RunOptions> & { readonly only?: readonly Name[]; readonly use?: RoleUse } = {},
-  ) {
+  async apply(options: Partial<RunOptions> & { readonly only?: readonly Name[]; readonly use?: RoleUse } = {}) {
     const inventory = this.inventory();
     const play: Play = { name: 'tunnel', hosts: ['all'], roles: [options.use ?? wireguard()], tags: [], at: undefined };
     const playbook: Playbook = { kind: 'playbook', name: 'tunnel', inventory, plays: [play], at: undefined };
@@ -152,7 +150,8 @@ export class TunnelHosts<Name extends string> {
   /** Who dials comes first: a gateway that has booted cannot reach anybody before. */
   async reachesAll(): Promise<void> {
     for (const from of [...this.names].reverse())
-      for (const to of this.names) if (from !== to) for (const family of [4, 6] as const) await this.reaches(from, to, family);
+      for (const to of this.names)
+        if (from !== to) for (const family of [4, 6] as const) await this.reaches(from, to, family);
   }
 }
 

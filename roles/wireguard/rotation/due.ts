@@ -72,7 +72,13 @@ export function rotationOf(
     if (isBegun) begun.push(begunMove(hosts, standing));
     else if (ends.every((each) => activeEnd(each) !== undefined)) due.push({ hosts, reason: reason ?? '' });
   }
-  const targets = targetsFor(due.map(({ hosts }) => hosts), begun, standing, interfaces, wish);
+  const targets = targetsFor(
+    due.map(({ hosts }) => hosts),
+    begun,
+    standing,
+    interfaces,
+    wish,
+  );
   const moves = due.map(({ hosts, reason }): Move => {
     const [a, b] = hosts;
     const target = new Map([
@@ -147,7 +153,8 @@ function targetsFor(
     const begunHere = begun.flatMap(({ target }) => target.get(host) ?? []);
     const usable = interfaces.filter((name) => !left.has(name));
     const isYoung = (name: string) => !compromised.has(host) && now - (made.get(name) ?? 0) < maxAge / 2;
-    const hasLinks = (name: string) => [...state.links.values()].some((ends) => ends.some((end: LinkEnd) => end.interface === name));
+    const hasLinks = (name: string) =>
+      [...state.links.values()].some((ends) => ends.some((end: LinkEnd) => end.interface === name));
     const chosen =
       usable.find((name) => begunHere.includes(name)) ??
       usable.find((name) => state.keys.has(name) && hasLinks(name) && isYoung(name)) ??
@@ -157,7 +164,9 @@ function targetsFor(
       throw new LabError('PLAN_IMPOSSIBLE', `${host} has no interface left for new keys`, {
         host,
         expected: `one of ${interfaces.join(', ')} without links`,
-        found: [...state.links].flatMap(([peer, ends]) => ends.map((end: LinkEnd) => `${end.interface}: ${peer}`)).join(', '),
+        found: [...state.links]
+          .flatMap(([peer, ends]) => ends.map((end: LinkEnd) => `${end.interface}: ${peer}`))
+          .join(', '),
         hint: 'bring the hosts back that old keys wait for and run this again, rotate the devices, or take them out of the inventory',
       });
     targets.set(host, chosen);

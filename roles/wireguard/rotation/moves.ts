@@ -63,7 +63,12 @@ export class Moves {
       if (status === 'ok' || status === 'changed') continue;
       if (status === 'unreachable') this.leave(host, 'it was lost during the rotation');
       else if (status === 'reverted')
-        failed.push(new LabError('GUARD_REVERTED', 'nobody could log in after the change, so it was taken back', { host, output: message }));
+        failed.push(
+          new LabError('GUARD_REVERTED', 'nobody could log in after the change, so it was taken back', {
+            host,
+            output: message,
+          }),
+        );
       else failed.push(new LabError('STEP_FAILED', `the step "${phase}" failed`, { host, output: message }));
     }
     const [first, ...others] = failed;
@@ -75,7 +80,8 @@ export class Moves {
   /** The links of a host wait until it is back. */
   leave(host: string, why: string): void {
     for (const move of this.#moves)
-      if (move.hosts.includes(host)) this.pending.push(`${linkName(move)} waits: ${host} ${why}; lab resume finishes it`);
+      if (move.hosts.includes(host))
+        this.pending.push(`${linkName(move)} waits: ${host} ${why}; lab resume finishes it`);
     this.#moves = this.#moves.filter(({ hosts }) => !hosts.includes(host));
   }
 
@@ -125,8 +131,12 @@ export class Moves {
   async retire(use: UseOf): Promise<void> {
     const states = await this.states();
     for (const host of this.hosts()) if (!states.has(host)) this.leave(host, 'does not answer');
-    const ready = this.#moves.filter((move) => move.hosts.every((host) => stands(host, move, states, ['cut over', 'drained'])));
-    for (const move of this.#moves) if (!ready.includes(move)) this.pending.push(`${linkName(move)} still uses its old key at one end; lab resume finishes it`);
+    const ready = this.#moves.filter((move) =>
+      move.hosts.every((host) => stands(host, move, states, ['cut over', 'drained'])),
+    );
+    for (const move of this.#moves)
+      if (!ready.includes(move))
+        this.pending.push(`${linkName(move)} still uses its old key at one end; lab resume finishes it`);
     this.#moves = ready;
     await this.apply('retire', this.hosts(), use);
   }
@@ -151,7 +161,10 @@ function hostsOf(moves: readonly Move[]): Set<string> {
   return new Set(moves.flatMap(({ hosts }) => hosts));
 }
 
-function refuseFailed(phase: Phase, outcomes: ReadonlyMap<string, { status: string; message: string | undefined }>): void {
+function refuseFailed(
+  phase: Phase,
+  outcomes: ReadonlyMap<string, { status: string; message: string | undefined }>,
+): void {
   const failed = [...outcomes].filter(([, { status }]) => status !== 'ok' && status !== 'changed');
   if (failed.length === 0) return;
   throw new LabError('STEP_FAILED', `"${phase}" failed on ${failed.map(([host]) => host).join(', ')}`, {

@@ -14,11 +14,7 @@ import type { Survey } from './survey.ts';
  *
  * @throws LabError STEP_FAILED with the links that do not carry packets
  */
-export async function prove(
-  context: ProcedureContext<RotationParams>,
-  survey: Survey,
-  moves: Moves,
-): Promise<string> {
+export async function prove(context: ProcedureContext<RotationParams>, survey: Survey, moves: Moves): Promise<string> {
   const states = await moves.states();
   for (const host of moves.hosts()) if (!states.has(host)) moves.leave(host, 'was lost before its new keys were tried');
   const probes = moves.all.map((move) => {

@@ -1,6 +1,6 @@
 import { type Inventory, LabError, z } from '../../../src/index.ts';
 import { defineProcedure, type Procedure, type ProcedureContext } from '../../../src/playbook/procedure.ts';
-import { params as roleParams, secondsOf } from '../params.ts';
+import { type params as roleParams, secondsOf } from '../params.ts';
 import { abortSteps, rotationSteps } from './steps.ts';
 import { surveyLinks } from './survey.ts';
 

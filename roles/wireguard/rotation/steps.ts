@@ -1,7 +1,7 @@
 import { LabError } from '../../../src/index.ts';
 import type { ProcedureContext, ProcedurePlan, ProcedureStep } from '../../../src/playbook/procedure.ts';
-import { wireguard } from '../wireguard.ts';
 import { declareTunnel } from '../tunnel.ts';
+import { wireguard } from '../wireguard.ts';
 import { Canaries } from './canaries.ts';
 import { drain } from './drain.ts';
 import { type Move, progressOf } from './due.ts';
@@ -19,10 +19,7 @@ export function rotationSteps(context: Context, survey: Survey): ProcedurePlan {
   const { rotation, notices } = survey;
   const moves = new Moves(context, survey);
   const canaries = new Canaries(context, survey);
-  const findings = [
-    ...rotation.moves.map((move) => `${linkName(move)}: ${move.reason}`),
-    ...notices,
-  ];
+  const findings = [...rotation.moves.map((move) => `${linkName(move)}: ${move.reason}`), ...notices];
   const count = () => `${moves.all.length} ${moves.all.length === 1 ? 'link' : 'links'}`;
   const phase = (name: Phase, hosts: readonly string[]) => moves.apply(name, hosts, useOf(context));
   const changed = () => moves.hosts();
@@ -119,7 +116,8 @@ export function abortSteps(context: Context, survey: Survey): ProcedurePlan {
 }
 
 function useOf({ params }: Context) {
-  return (phase: Phase, moves: readonly Move[]) => phaseOf(wireguard as never, declareTunnel, phase, moves, params.wireguard);
+  return (phase: Phase, moves: readonly Move[]) =>
+    phaseOf(wireguard as never, declareTunnel, phase, moves, params.wireguard);
 }
 
 function isCompromised({ compromised }: RotationParams): boolean {

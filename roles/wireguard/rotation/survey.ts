@@ -1,11 +1,11 @@
 import { type Host, LabError } from '../../../src/index.ts';
+import type { ProcedureContext } from '../../../src/playbook/procedure.ts';
 import { paramsFor } from '../host-params.ts';
-import { membersOf, tunnelOf, type Tunnel } from '../mesh.ts';
+import { membersOf, type Tunnel, tunnelOf } from '../mesh.ts';
 import { interfacesOf, type Params, secondsOf } from '../params.ts';
 import { publicKeyFile } from '../render.ts';
 import { stateOf } from '../state.ts';
 import { readState } from '../tunnel.ts';
-import type { ProcedureContext } from '../../../src/playbook/procedure.ts';
 import { type Rotation, rotationOf, type Standing } from './due.ts';
 import { onHost } from './on-host.ts';
 import type { RotationParams } from './rotate-keys.ts';

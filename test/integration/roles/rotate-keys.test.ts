@@ -37,7 +37,15 @@ it('says with --check which links are due and each step, and changes nothing', a
   expect(exitCode).toBe(2);
   expect(told[0]).toMatchObject({
     event: 'prepared',
-    steps: [{ name: 'make keys' }, { name: 'stage' }, { name: 'prove' }, { name: 'cut over' }, { name: 'confirm' }, { name: 'drain' }, { name: 'retire' }],
+    steps: [
+      { name: 'make keys' },
+      { name: 'stage' },
+      { name: 'prove' },
+      { name: 'cut over' },
+      { name: 'confirm' },
+      { name: 'drain' },
+      { name: 'retire' },
+    ],
   });
   expect(await tunnel.hosts.gateway.sh('cat /etc/wireguard/*; ls /var/lib/lab/runs')).toBe(before);
 });
@@ -68,7 +76,9 @@ it('moves every link to new keys at a packet every 10 ms, and none is lost or la
     expect(await interfacesOf(name)).toEqual(['wg0b']);
     // Neither on the disk nor anywhere that is readable: the journal, logs, other programs' memory as far as it shows.
     for (const secret of old[name])
-      expect(await tunnel.hosts[name].sh(`grep -r -l -F -e '${secret}' /etc /var /root /run /tmp 2>/dev/null || true`)).toBe('');
+      expect(
+        await tunnel.hosts[name].sh(`grep -r -l -F -e '${secret}' /etc /var /root /run /tmp 2>/dev/null || true`),
+      ).toBe('');
     for (const secret of await secretsOf(name)) expect(JSON.stringify([...tunnel.known, text])).not.toContain(secret);
   }
 });

@@ -2,6 +2,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { LabError, Secret } from '../../../src/index.ts';
+import type { Playbook } from '../../../src/playbook/contract.ts';
 import { loadPlaybook } from '../../../src/playbook/load.ts';
 import { loadModule } from '../../../src/playbook/load-module.ts';
 import { locateInUserCode } from '../../../src/playbook/user-code.ts';
@@ -40,10 +41,17 @@ export default defineRole({
 `;
 const repository = { 'inventory/index.ts': inventoryModule, 'roles/motd/role.ts': motd, 'playbooks/site.ts': site };
 
+/** No procedure. */
+async function load(name: string, cwd: string): Promise<{ file: string; playbook: Playbook }> {
+  const { file, playbook } = await loadPlaybook(name, cwd);
+  if (playbook.kind !== 'playbook') throw new Error(`${name} is a ${playbook.kind}`);
+  return { file, playbook };
+}
+
 describe('a playbook', () => {
   test('is loaded with its inventory and roles', async () => {
     const cwd = project(repository);
-    const { file, playbook } = await loadPlaybook('site', cwd);
+    const { file, playbook } = await load('site', cwd);
     expect(file).toBe(join(cwd, 'playbooks/site.ts'));
     expect(playbook).toMatchObject({ kind: 'playbook', name: 'site', at: { file, line: 5 } });
     expect([...playbook.inventory.hosts.keys()]).toEqual(['vps', 'nas']);
@@ -74,7 +82,7 @@ describe('a playbook', () => {
         export default definePlaybook({ inventory, plays: [{ name: 'all', hosts: 'all', roles: [base] }] });`,
       'inventory/index.ts': inventoryModule,
     });
-    const { playbook } = await loadPlaybook('a', cwd);
+    const { playbook } = await load('a', cwd);
     const { default: base } = await import('../../../roles/base/role.ts');
     expect(playbook.plays[0]?.roles[0]?.role).toBe(base.definition);
   });
@@ -293,7 +301,7 @@ describe('mistakes are told in the user’s own file', () => {
 
   test('a throw inside resources() is located later', async () => {
     const cwd = project(repository);
-    const { playbook } = await loadPlaybook('site', cwd);
+    const { playbook } = await load('site', cwd);
     const definition = playbook.plays[0]?.roles[0]?.role;
     let thrown: unknown;
     try {

@@ -56,7 +56,7 @@ function reportOf(exitCode: ExitCode, hosts: Readonly<Record<string, Told>>): Dr
     }));
     results.push({ host, status, counts, planned: planned as unknown as readonly Planned[] });
   }
-  return driftReport(check, state, { run: 'r', exitCode, hosts: results });
+  return driftReport(check, state, { exitCode, hosts: results });
 }
 
 function resource(

@@ -5,28 +5,56 @@ import { Slots } from '../../../src/runner/slots.ts';
 it('gives what the lock file knows until the host itself has told', () => {
   const store = new ExportStore({ ...noMemory, recall: () => ({ key: 'old' }) });
   store.expect(['a', 'b']);
-  const view = new ExportView(store);
-  expect(view.of('b', 'wireguard')).toEqual({ key: 'old' });
+  const view = new ExportView(store, 'a');
+  expect(view.of('b', 'wireguard')).toEqual({ exports: { key: 'old' }, reached: true, awaited: false });
   expect(view.isOpen()).toBe(true);
   store.publish('b', 'wireguard', { key: 'new' });
   expect([view.isOpen(), view.isOutdated()]).toEqual([false, true]);
   view.clear();
-  expect(view.of('b', 'wireguard')).toEqual({ key: 'new' });
+  expect(view.of('b', 'wireguard').exports).toEqual({ key: 'new' });
   expect(view.isOutdated()).toBe(false);
 });
 
 it('waits for a host that may still tell, and no longer when it has ended', async () => {
   const store = new ExportStore(noMemory);
   store.expect(['a', 'b']);
-  const view = new ExportView(store);
-  expect(view.of('b', 'wireguard')).toBeUndefined();
+  const view = new ExportView(store, 'a');
+  expect(view.of('b', 'wireguard')).toEqual({ exports: undefined, reached: true, awaited: true });
   let ended = false;
   const waiting = store.until(() => !view.isOpen()).then(() => (ended = true));
   await Promise.resolve();
   expect(ended).toBe(false);
   store.finish('b');
   await waiting;
-  expect(view.isOutdated()).toBe(false);
+  // What was declared while it was awaited is declared anew without it.
+  expect([view.isOutdated(), view.of('b', 'wireguard').awaited]).toEqual([true, false]);
+});
+
+it('has been read of others only when this run has read all of them', () => {
+  const store = new ExportStore({ ...noMemory, recall: () => ({ key: 'old' }) });
+  store.expect(['a', 'b']);
+  const view = new ExportView(store, 'a');
+  view.of('b', 'wireguard');
+  view.of('not in the run', 'wireguard');
+  expect(view.areRead()).toBe(false);
+  store.markRead('b');
+  expect(view.areRead()).toBe(true);
+  expect(view.of('not in the run', 'wireguard')).toMatchObject({ exports: { key: 'old' }, reached: false });
+});
+
+it('knows of the host itself that it has nothing to tell once it was read', () => {
+  const store = new ExportStore(noMemory);
+  store.expect(['a']);
+  const view = new ExportView(store, 'a');
+  expect(view.of('a', 'wireguard').awaited).toBe(true);
+  store.markRead('a');
+  expect(view.of('a', 'wireguard').awaited).toBe(false);
+});
+
+it('lets all hosts of a run have the same of what they agree on', () => {
+  const store = new ExportStore(noMemory);
+  const [one, two] = ['a', 'b'].map((host) => new ExportView(store, host));
+  expect(one?.agreed('key', () => ({ made: 'by a' }))).toBe(two?.agreed('key', () => ({ made: 'by b' })));
 });
 
 it('gives the place of a task that waits to another, so that two that wait for each other both get on', async () => {
