@@ -9,8 +9,8 @@ import { Session } from '../remote/session.ts';
 import { resolveSecret, useSecrets } from '../secrets/secret.ts';
 import { asLabError, LabError } from '../shared/errors.ts';
 import { reachHosts } from './endpoints.ts';
+import { withPasswords } from './passwords.ts';
 import type { ConnectOptions } from './run-options.ts';
-import { withPasswords } from './run-playbook.ts';
 
 /** The inventory of a command that has no playbook: the file given, or the one of this folder or those above. */
 export async function inventoryOf(file: string | undefined): Promise<{ inventory: Inventory; file: string }> {

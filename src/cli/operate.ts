@@ -3,8 +3,10 @@ import type { OperationOptions } from '../runner/host-operation.ts';
 import { LabError } from '../shared/errors.ts';
 import { reachHosts } from './endpoints.ts';
 import { inventoryOf } from './open-hosts.ts';
+import { withPasswords } from './passwords.ts';
 import type { ConnectOptions, ShowOptions } from './run-options.ts';
-import { rendererFor, stopOnInterrupt, withPasswords } from './run-playbook.ts';
+import { rendererFor } from './run-playbook.ts';
+import { stopOnInterrupt } from './stop-on-interrupt.ts';
 
 export type OperateOptions = ConnectOptions &
   ShowOptions & { readonly inventory?: string; readonly limit: readonly string[] };

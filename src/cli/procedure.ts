@@ -7,8 +7,9 @@ import { LabError } from '../shared/errors.ts';
 import { reachHosts } from './endpoints.ts';
 import { exportMemoryOf } from './export-memory.ts';
 import { lockOf, saveOrWarn } from './host-keys.ts';
+import { withPasswords } from './passwords.ts';
 import type { ConnectOptions, ShowOptions } from './run-options.ts';
-import { stopOnInterrupt, withPasswords } from './run-playbook.ts';
+import { stopOnInterrupt } from './stop-on-interrupt.ts';
 
 export type OperateProcedure = ConnectOptions &
   ShowOptions & {

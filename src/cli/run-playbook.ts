@@ -11,14 +11,15 @@ import { type RunOptions, type RunResult, run } from '../runner/run.ts';
 import { findProject } from '../secrets/paths.ts';
 import { openedSecrets, useSecrets } from '../secrets/secret.ts';
 import { LabError } from '../shared/errors.ts';
-import { Secret } from '../shared/secret.ts';
 import { keepAssigned } from './assigned-addresses.ts';
 import { reachHosts } from './endpoints.ts';
 import { exportMemoryOf } from './export-memory.ts';
 import { lockOf, saveOrWarn } from './host-keys.ts';
 import { identityOptions } from './identity-options.ts';
 import { lastFailed, rememberFailed } from './last-failed.ts';
+import { withPasswords } from './passwords.ts';
 import type { ConnectOptions, LoadOptions, SelectOptions, ShowOptions } from './run-options.ts';
+import { stopOnInterrupt } from './stop-on-interrupt.ts';
 
 export type PlaybookOptions = SelectOptions &
   ConnectOptions &
@@ -153,24 +154,6 @@ function limitOf(limit: readonly string[], folder: string): readonly string[] {
   return ['all'];
 }
 
-/** Adds the passwords that a person is asked for, once for all hosts. */
-export async function withPasswords(hosts: readonly Host[], options: ConnectOptions): Promise<Host[]> {
-  const ask = async (message: string, label: string) => {
-    const { password } = await import('@inquirer/prompts');
-    return new Secret(await password({ message, mask: false }, { output: process.stderr }), label);
-  };
-  const ssh = options.askPass ? await ask('SSH password', 'SSH password') : undefined;
-  const become = options.askBecomePass ? await ask('sudo password', 'sudo password') : undefined;
-  return hosts.map((host) => ({
-    ...host,
-    connection: {
-      ...host.connection,
-      ...(ssh && { password: ssh }),
-      ...(become && { becomePassword: become, become: 'sudo' as const }),
-    },
-  }));
-}
-
 export function rendererFor(options: ShowOptions): Renderer {
   return createRenderer({
     output: options.output,
@@ -179,20 +162,4 @@ export function rendererFor(options: ShowOptions): Renderer {
     stream: process.stdout,
     ...terminalOf(process.stdout),
   });
-}
-
-/** First Ctrl-C: end after the step under way. Second: stop at once; what runs on the hosts ends on its own. */
-export function stopOnInterrupt(renderer: Renderer): { signal: AbortSignal; end(): void } {
-  const controller = new AbortController();
-  const onSignal = async () => {
-    if (controller.signal.aborted) {
-      await renderer.close();
-      process.stderr.write('\nstopped at once: a host that was in the middle of a step finishes its plan by itself\n');
-      process.exit(130);
-    }
-    controller.abort();
-    renderer.announce('stopping after the step that each host is in; Ctrl-C again stops at once');
-  };
-  process.on('SIGINT', onSignal).on('SIGTERM', onSignal);
-  return { signal: controller.signal, end: () => process.off('SIGINT', onSignal).off('SIGTERM', onSignal) };
 }
