@@ -230,7 +230,7 @@ lab_run_is_intact() {
   lab_stage_number=${LAB_DIR##*-}
   while [ "$lab_stage_number" -gt 1 ]; do
     lab_stage_number=$((lab_stage_number - 1))
-    (LAB_DIR=$LAB_RUN_DIR/stage-$lab_stage_number && lab_is_intact && lab_load_journal) || return 1
+    lab_is_intact "$LAB_RUN_DIR/stage-$lab_stage_number" && lab_in_stage "$lab_stage_number" look || return 1
   done
 }
 
@@ -311,6 +311,7 @@ lab_drive() {
     guard) lab_watch ;;
     confirmed) lab_confirmed ;;
     recover) lab_recover ;;
+    look) lab_load_journal ;;
     # False when something that it kept is damaged.
     take-back) lab_load_journal && lab_take_back_all && [ -z "${lab_damaged-}" ] ;;
     settle) lab_load_journal && lab_settle_all ;;

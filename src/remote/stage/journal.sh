@@ -131,10 +131,11 @@ lab_sum_of_tree() {
   fi
 }
 
-# Nothing that was uploaded for the way back has changed since.
+# lab_is_intact [FOLDER] : nothing that was uploaded for the way back of a stage, by default this one, has changed since.
 lab_is_intact() {
-  (cd "$LAB_DIR" && sha256sum -c sums >/dev/null 2>&1) && return 0
-  echo "damaged in $LAB_DIR: $(cd "$LAB_DIR" && sha256sum -c sums 2>/dev/null | grep -v ': OK$')"
+  lab_folder=${1:-$LAB_DIR}
+  (cd "$lab_folder" && sha256sum -c sums >/dev/null 2>&1) && return 0
+  echo "damaged in $lab_folder: $(cd "$lab_folder" && sha256sum -c sums 2>/dev/null | grep -v ': OK$')"
   return 1
 }
 
