@@ -77,6 +77,12 @@ export function activeEnd(ends: readonly LinkEnd[] | undefined): LinkEnd | undef
   return ends?.find(({ phase }) => phase === 'active');
 }
 
+/** Interfaces with a key that no link uses, on a host that has links. */
+export function unusedKeys({ keys, links }: TunnelState): string[] {
+  const used = new Set([...links.values()].flatMap((ends) => ends.map((end) => end.interface)));
+  return used.size === 0 ? [] : [...keys.keys()].filter((name) => !used.has(name));
+}
+
 /** The end of the other side that belongs to an end of this side. */
 export function counterpart(end: LinkEnd, of: TunnelState, self: string): LinkEnd | undefined {
   return of.links

@@ -5,7 +5,7 @@ import { type Tunnel, tunnelOf } from './mesh.ts';
 import { interfacesOf, type Params } from './params.ts';
 import { hostScript, linksFile, peersOn, publicKeyFile, renderConfig, renderLinks } from './render.ts';
 import { tunnelInterfaces, tunnelKeys, tunnelLinks } from './resources.ts';
-import { exportsOf, isPublicKey, parseLinks, stateOf, type TunnelState } from './state.ts';
+import { exportsOf, isPublicKey, parseLinks, stateOf, type TunnelState, unusedKeys } from './state.ts';
 
 /** What a rotation of keys changes of the tunnel of a host, compared with what it is. */
 export interface Transition {
@@ -39,7 +39,7 @@ export async function declareTunnel(
     ],
     context.withExports([host.name], (known) => {
       const own = stateOf(known.get(host.name));
-      const retired = transition.final ? unused(own, transition.links(own)) : [];
+      const retired = transition.final ? unusedKeys({ ...own, links: transition.links(own) }) : [];
       const present = own.keys.size === 0 ? [params.interface] : [...own.keys.keys()];
       const interfaces = [...new Set([...present, ...transition.added])]
         .filter((name) => !retired.includes(name))
@@ -55,12 +55,6 @@ export async function declareTunnel(
       ];
     }),
   ];
-}
-
-/** Interfaces with a key that no link needs any more. */
-function unused({ keys }: TunnelState, links: TunnelState['links']): string[] {
-  const used = new Set([...links.values()].flatMap((ends) => ends.map((end) => end.interface)));
-  return used.size === 0 ? [] : [...keys.keys()].filter((name) => !used.has(name));
 }
 
 export function statesOf(known: ReadonlyMap<string, Readonly<Record<string, string>>>): States {

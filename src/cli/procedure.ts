@@ -1,7 +1,7 @@
 import type { Procedure } from '../playbook/procedure.ts';
 import { procedureRenderer } from '../report/procedure-renderer.ts';
 import { terminalOf } from '../report/terminal.ts';
-import { namesOf, runProcedure } from '../runner/procedure.ts';
+import { namesOf, nothingToDo, type ProcedureEvent, runProcedure } from '../runner/procedure.ts';
 import type { ExitCode } from '../shared/errors.ts';
 import { LabError } from '../shared/errors.ts';
 import { reachHosts } from './endpoints.ts';
@@ -17,6 +17,8 @@ export type OperateProcedure = ConnectOptions &
     readonly check: boolean;
     readonly guardSeconds?: number | undefined;
     readonly given: Readonly<Record<string, unknown>>;
+    /** Shows nothing when there is nothing to do. */
+    readonly onlyWhenBegun?: boolean | undefined;
   };
 
 /** Runs a procedure as the options say, and shows it. */
@@ -57,10 +59,17 @@ export async function operateProcedure(
       remember: () => (options.check ? Promise.resolve() : saveOrWarn(lock)),
       stop: stop.signal,
       onEvent: (event) => renderer.handle(event),
-      onProcedure: (event) => renderer.procedure(event),
+      onProcedure: (event) => {
+        if (!(options.onlyWhenBegun && isNothing(event))) renderer.procedure(event);
+      },
     });
   } finally {
     stop.end();
     await renderer.close();
   }
+}
+
+function isNothing(event: ProcedureEvent): boolean {
+  if (event.event === 'prepared') return event.steps.length === 0;
+  return event.event === 'finished' && event.text === nothingToDo && event.pending.length === 0;
 }

@@ -105,3 +105,15 @@ export function defineProcedure<Schema extends AnySchema>(
 export function isProcedure(value: unknown): value is Procedure {
   return typeof value === 'object' && value !== null && definedProcedures.has(value);
 }
+
+const stepMark = ': ';
+
+/** What a run that is a step of a procedure is called in journals: `rotate-keys: stage`. */
+export function runNameOf({ name }: Pick<Procedure, 'name'>, step: string): string {
+  return `${name}${stepMark}${step}`;
+}
+
+/** Whether a run of this name was a step of a procedure. */
+export function isRunOfStep(name: string): boolean {
+  return name.includes(stepMark);
+}

@@ -3,7 +3,13 @@ import type { z } from 'zod';
 import { selectHosts } from '../model/select-hosts.ts';
 import type { Host } from '../model/types.ts';
 import type { Play, Playbook } from '../playbook/contract.ts';
-import type { Procedure, ProcedureContext, ProcedureStep, StepOutcome } from '../playbook/procedure.ts';
+import {
+  type Procedure,
+  type ProcedureContext,
+  type ProcedureStep,
+  runNameOf,
+  type StepOutcome,
+} from '../playbook/procedure.ts';
 import { FactLoader } from '../remote/facts/loader.ts';
 import { asLabError, type ExitCode, exitCodes, formatError, LabError } from '../shared/errors.ts';
 import { problemsOf } from '../shared/schema-problems.ts';
@@ -31,6 +37,9 @@ export interface ProcedureOptions {
   readonly onEvent: (event: RunEvent) => void;
   readonly onProcedure: (event: ProcedureEvent) => void;
 }
+
+/** The text of a procedure without steps. */
+export const nothingToDo = 'nothing to do';
 
 /** What is told of a procedure itself. */
 export type ProcedureEvent =
@@ -63,7 +72,7 @@ export async function runProcedure(options: ProcedureOptions): Promise<ExitCode>
     return exitCode;
   };
   const waits = plan.pending.length > 0 ? exitCodes.hostUnreachable : exitCodes.asDeclared;
-  if (plan.steps.length === 0) return finish(waits, 'nothing to do');
+  if (plan.steps.length === 0) return finish(waits, nothingToDo);
   if (check) return finish(exitCodes.changesFound, `${plan.steps.length} steps would be done`);
   const done: ProcedureStep[] = [];
   for (const step of plan.steps) {
@@ -162,7 +171,7 @@ function contextOf(options: ProcedureOptions, params: unknown): ProcedureContext
       const play: Play = { name: step, hosts: chosen.map(({ name }) => name), roles: [use], tags: [], at: use.at };
       const playbook: Playbook = {
         kind: 'playbook',
-        name: `${procedure.name}: ${step}`,
+        name: runNameOf(procedure, step),
         inventory: procedure.inventory,
         plays: [play],
         transient: true,

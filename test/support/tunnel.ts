@@ -149,9 +149,14 @@ export class TunnelHosts<Name extends string> {
 
   /** Who dials comes first: a gateway that has booted cannot reach anybody before. */
   async reachesAll(): Promise<void> {
-    for (const from of [...this.names].reverse())
-      for (const to of this.names)
-        if (from !== to) for (const family of [4, 6] as const) await this.reaches(from, to, family);
+    const [gateway, ...spokes] = this.names as readonly [Name, ...Name[]];
+    const others = spokes.flatMap((from) => spokes.filter((to) => to !== from).map((to) => [from, to] as const));
+    const pairs = [
+      ...spokes.map((from) => [from, gateway] as const),
+      ...spokes.map((to) => [gateway, to] as const),
+      ...others,
+    ];
+    for (const [from, to] of pairs) for (const family of [4, 6] as const) await this.reaches(from, to, family);
   }
 }
 

@@ -111,13 +111,14 @@ export class Moves {
 
   /** Takes down what was staged, where neither end uses it. */
   async unstage(use: UseOf): Promise<string> {
-    const moves = this.#survey.rotation.moves;
-    const states = await this.states(hostsOf(moves));
+    const { rotation, spare } = this.#survey;
+    const { moves } = rotation;
+    const states = await this.states(new Set([...hostsOf(moves), ...spare]));
     const unused = moves.filter((move) =>
       move.hosts.every((host) => states.has(host) && stands(host, move, states, ['none', 'staged'])),
     );
     const left = moves.filter((move) => !unused.includes(move));
-    const hosts = [...states.keys()].filter((host) => moves.some((move) => move.hosts.includes(host)));
+    const hosts = [...states.keys()];
     const outcomes = await this.#context.apply('unstage', hosts, use('unstage', unused));
     refuseFailed('unstage', outcomes);
     if (left.length > 0)

@@ -80,7 +80,16 @@ export function rotationSteps(context: Context, survey: Survey): ProcedurePlan {
       },
     },
   ];
-  return { findings, steps: rotation.moves.length === 0 ? [] : steps, pending: moves.pending };
+  if (rotation.moves.length > 0) return { findings, steps, pending: moves.pending };
+  const unused = params.onlyBegun ? discardSteps(context, survey, moves) : [];
+  return { findings, steps: unused, pending: moves.pending };
+}
+
+/** Keys that were made for a rotation which came no further are of no use: another one makes its own. */
+function discardSteps(context: Context, { spare }: Survey, moves: Moves): ProcedureStep[] {
+  if (spare.length === 0) return [];
+  const will = `destroy keys that no link uses: ${hostList(spare)}`;
+  return [{ name: 'discard', will, run: () => moves.unstage(useOf(context)) }];
 }
 
 /** Takes back what an interrupted rotation began. */
@@ -112,7 +121,8 @@ export function abortSteps(context: Context, survey: Survey): ProcedurePlan {
     },
   ];
   const findings = rotation.moves.map((move) => `${linkName(move)}: ${move.reason}`);
-  return { findings, steps: rotation.moves.length === 0 ? [] : steps, pending: moves.pending };
+  const all = rotation.moves.length > 0 ? steps : discardSteps(context, survey, moves);
+  return { findings, steps: all, pending: moves.pending };
 }
 
 function useOf({ params }: Context) {

@@ -4,7 +4,7 @@ import { paramsFor } from '../host-params.ts';
 import { membersOf, type Tunnel, tunnelOf } from '../mesh.ts';
 import { interfacesOf, type Params, secondsOf } from '../params.ts';
 import { publicKeyFile } from '../render.ts';
-import { stateOf } from '../state.ts';
+import { stateOf, unusedKeys } from '../state.ts';
 import { readState } from '../tunnel.ts';
 import { type Rotation, rotationOf, type Standing } from './due.ts';
 import { onHost } from './on-host.ts';
@@ -18,6 +18,8 @@ export interface Survey {
   readonly tunnels: ReadonlyMap<string, Tunnel>;
   readonly params: Params;
   readonly notices: readonly string[];
+  /** Hosts with a key that no link uses: a rotation was interrupted before it staged them. */
+  readonly spare: readonly string[];
 }
 
 /** What each member is in the tunnel, and which links are to move. */
@@ -35,8 +37,8 @@ export async function surveyLinks(context: ProcedureContext<RotationParams>): Pr
   const links = linksOf(tunnels).filter((hosts) => hosts.some((host) => selected.has(host)));
   const concerned = new Set(links.flat());
   const standing = new Map<string, Standing>();
-  const notices: string[] = [];
-  const absent = await readAll(context, concerned, params, standing, notices);
+  const looks = new Map<string, readonly string[]>();
+  const absent = await readAll(context, concerned, params, standing, looks);
   const rotation = rotationOf(links, standing, absent, interfacesOf(params), {
     maxAge: secondsOf(context.params.maxAge) ?? 0,
     now: Math.floor(Date.now() / 1000),
@@ -44,7 +46,9 @@ export async function surveyLinks(context: ProcedureContext<RotationParams>): Pr
     compromised: new Set(context.params.compromised),
     onlyBegun: context.params.onlyBegun || context.params.abort,
   });
-  return { rotation, standing, absent, tunnels, params, notices };
+  if (rotation.moves.length > 0) refuseStrict(looks);
+  const spare = [...standing].filter(([, { state }]) => unusedKeys(state).length > 0).map(([host]) => host);
+  return { rotation, standing, absent, tunnels, params, notices: masquerades(looks), spare };
 }
 
 /** Pairs of hosts that have a link, each once. */
@@ -61,7 +65,7 @@ async function readAll(
   hosts: ReadonlySet<string>,
   params: Params,
   standing: Map<string, Standing>,
-  notices: string[],
+  looksOf: Map<string, readonly string[]>,
 ): Promise<ReadonlyMap<string, string>> {
   const all = interfacesOf(params);
   const answers = await context.read(hosts, async (facts) => {
@@ -85,18 +89,32 @@ async function readAll(
     const { state, made, looks } = answer.value;
     if (state.keys.size === 0) absent.set(host, 'it has no key yet: the role wireguard was not run there');
     else standing.set(host, { state, made });
-    const strict = looks.find((line) => line.startsWith('strict '));
-    if (strict !== undefined)
-      throw new LabError('PLAN_IMPOSSIBLE', 'strict reverse path filtering would drop packets while keys change', {
-        host,
-        expected: 'rp_filter 2 (loose) or 0 on the interfaces of the tunnel',
-        found: `net.ipv4.conf.${strict.slice(7)}.rp_filter counts as 1`,
-        hint: `run the playbook with the role wireguard, which sets it, or: sysctl net.ipv4.conf.${strict.slice(7)}.rp_filter=2`,
-      });
-    for (const look of looks.filter((line) => line.startsWith('masquerade ')))
-      notices.push(
-        `${host}: masquerade out of ${look.slice(11)} changes the address of open connections when the interface changes; "snat to" an address does not`,
-      );
+    looksOf.set(host, looks);
   }
   return absent;
+}
+
+/** @throws LabError PLAN_IMPOSSIBLE */
+function refuseStrict(looks: ReadonlyMap<string, readonly string[]>): void {
+  for (const [host, lines] of looks) {
+    const name = lines.find((line) => line.startsWith('strict '))?.slice(7);
+    if (name === undefined) continue;
+    throw new LabError('PLAN_IMPOSSIBLE', 'strict reverse path filtering would drop packets while keys change', {
+      host,
+      expected: 'rp_filter 2 (loose) or 0 on the interfaces of the tunnel',
+      found: `net.ipv4.conf.${name}.rp_filter counts as 1`,
+      hint: `run the playbook with the role wireguard, which sets it, or: sysctl net.ipv4.conf.${name}.rp_filter=2`,
+    });
+  }
+}
+
+function masquerades(looks: ReadonlyMap<string, readonly string[]>): string[] {
+  return [...looks].flatMap(([host, lines]) =>
+    lines
+      .filter((line) => line.startsWith('masquerade '))
+      .map(
+        (line) =>
+          `${host}: masquerade out of ${line.slice(11)} changes the address of open connections when the interface changes; "snat to" an address does not`,
+      ),
+  );
 }

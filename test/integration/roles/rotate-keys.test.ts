@@ -123,6 +123,66 @@ it('destroys compromised keys without waiting', async () => {
   await tunnel.reachesAll();
 });
 
+describe('a rotation that is interrupted', () => {
+  /** Ends the controller's part after a step, as Ctrl-C would. */
+  const interruptAfter = async (step: string) => {
+    const stop = new AbortController();
+    const { exitCode } = await rotate(
+      { maxAge: '0s' },
+      {
+        stop: stop.signal,
+        onProcedure: (event) => event.event === 'step-finished' && event.name === step && stop.abort(),
+      },
+    );
+    expect(exitCode).toBe(130);
+  };
+  const publicKeys = () => tunnel.hosts.gateway.sh('cat /etc/wireguard/*.links /etc/wireguard/*.pub');
+
+  it.each(['stage', 'cut over'])(
+    'after "%s" is finished by another controller, which knows nothing of it',
+    async (step) => {
+      const before = await secretsOf('nas');
+      await interruptAfter(step);
+      await tunnel.reachesAll();
+      tunnel.known.clear();
+      const { exitCode, text } = await rotate({ onlyBegun: true });
+      expect(text).toContain('a rotation was interrupted');
+      expect(exitCode).toBe(0);
+      for (const name of names) expect(await interfacesOf(name)).toHaveLength(1);
+      for (const secret of before) expect(await secretsOf('nas')).not.toContain(secret);
+      await tunnel.reachesAll();
+    },
+  );
+
+  it.each(['make keys', 'stage', 'cut over'])('after "%s" is taken back', async (step) => {
+    const before = await publicKeys();
+    await interruptAfter(step);
+    const { exitCode } = await rotate({ abort: true });
+    expect(exitCode).toBe(0);
+    expect(await publicKeys()).toBe(before);
+    await tunnel.reachesAll();
+    expect((await tunnel.apply()).finished.map(({ status }) => status)).toEqual(names.map(() => 'ok'));
+  });
+
+  it('after "make keys" is ended by destroying the keys that nobody uses', async () => {
+    const before = await publicKeys();
+    await interruptAfter('make keys');
+    const { exitCode, text } = await rotate({ onlyBegun: true });
+    expect([exitCode, text]).toEqual([0, expect.stringContaining('finished discard')]);
+    expect(await publicKeys()).toBe(before);
+  });
+
+  it('is left alone by a run of the role, and there is nothing to finish when there is none', async () => {
+    await interruptAfter('stage');
+    const before = await publicKeys();
+    expect((await tunnel.apply()).finished.map(({ status }) => status)).toEqual(names.map(() => 'ok'));
+    expect(await publicKeys()).toBe(before);
+    expect((await rotate({ onlyBegun: true })).exitCode).toBe(0);
+    const { exitCode, text } = await rotate({ onlyBegun: true });
+    expect([exitCode, text]).toEqual([0, 'prepared: \nexit 0: nothing to do ']);
+  });
+});
+
 describe('what goes wrong', () => {
   it('takes everything back when new keys carry no packets', async () => {
     await tunnel.hosts.gateway.sh(
