@@ -30,7 +30,8 @@ export async function declareTunnel(
   const tunnel = tunnelOf(host, inventory, params);
   const system = await context.system();
   return [
-    packages({ names: packagesFor(system) }),
+    // What wireguard-tools recommends is a kernel with the module: a container or a host with a kernel of its own has no use for it.
+    packages({ names: packagesFor(system), recommends: false }),
     file({ path: hostScript, content: readRoleFile('wireguard/host.sh'), mode: '0755' }),
     tunnel.forwards && [
       sysctl({ key: 'net.ipv4.ip_forward', value: '1' }),

@@ -34,6 +34,8 @@ const props = z
     version: packageVersion.optional(),
     /** Upgrade, downgrade or remove it although somebody held it back (`apt-mark hold`). Default false. */
     allowHeld: z.boolean().default(false),
+    /** Also what the packages only recommend (`Recommends` of Debian, weak dependencies of Fedora). Default true. */
+    recommends: z.boolean().default(true),
     /** An index older than this, in hours, is refreshed before an installation. Default 24. */
     indexMaxAgeHours: z.int().min(0).max(8760).default(24),
     /** How long to wait for another package manager to end, in seconds. Default 300. */
@@ -95,6 +97,7 @@ export const packages = defineResource({
         version: given.version ?? (given.state === 'latest' ? newest.get(name) : undefined),
       })),
       allowHeld: given.allowHeld,
+      recommends: given.recommends,
       indexMaxAgeHours: given.indexMaxAgeHours,
       lockTimeoutSeconds: given.lockTimeoutSeconds,
     });

@@ -16,7 +16,8 @@ export const noMemory: ExportMemory = { recall: () => undefined, remember: () =>
  */
 export class ExportStore {
   readonly #memory: ExportMemory;
-  readonly #known = new Map<string, Exports>();
+  /** What was told in this run; null by a host that has nothing to tell yet. */
+  readonly #known = new Map<string, Exports | null>();
   /** Hosts at work that may still tell something. */
   readonly #working = new Set<string>();
   /** Hosts that were read in this run, and have told what there was to tell. */
@@ -40,7 +41,9 @@ export class ExportStore {
   }
 
   of(host: string, role: string): Exports | undefined {
-    return this.#known.get(keyOf(host, role)) ?? this.#memory.recall(host, role);
+    const known = this.#known.get(keyOf(host, role));
+    // A host that was installed anew has nothing of what is remembered of it.
+    return known === null ? undefined : (known ?? this.#memory.recall(host, role));
   }
 
   /** Whether the host may still export in this run. */
@@ -50,12 +53,12 @@ export class ExportStore {
 
   /** Whether the host has said in this run what the role exports. */
   hasTold(host: string, role: string): boolean {
-    return this.#known.has(keyOf(host, role));
+    return this.#known.get(keyOf(host, role)) != null;
   }
 
-  publish(host: string, role: string, exports: Exports): void {
+  publish(host: string, role: string, exports: Exports | null): void {
     this.#known.set(keyOf(host, role), exports);
-    this.#memory.remember(host, role, exports);
+    if (exports !== null) this.#memory.remember(host, role, exports);
     this.#wake();
   }
 

@@ -37,7 +37,7 @@ export interface HostRun {
   /** What roles of this host take from other hosts. */
   readonly exports: ExportView;
   /** Tells the other hosts what a role of this one exports. */
-  readonly publish: (role: string, told: Exports) => void;
+  readonly publish: (role: string, told: Exports | null) => void;
   /** This host was read, and has told what it can tell before it is changed. */
   readonly markRead: () => void;
   /** This host has no more to tell. */
@@ -341,10 +341,7 @@ class HostWorker {
     const exporting = this.#exporting(loader);
     const planned = await planHost(declared, loader, this.#report.changed);
     rememberSystem(this.#task.host, await system);
-    for (const { role, told } of exporting) {
-      const exports = await told;
-      if (exports !== null) this.#task.publish(role, exports);
-    }
+    for (const { role, told } of exporting) this.#task.publish(role, await told);
     this.#task.markRead();
     this.#lastPlan = planned;
     this.#stage++;

@@ -35,6 +35,7 @@ describe('what apt is asked', () => {
       { vim: { held: true } },
       'install 300 24 held vim=2',
     ],
+    ['alone', { name: 'vim', recommends: false }, {}, 'install 300 24 bare vim'],
     ['deadlines', { name: 'vim', lockTimeoutSeconds: 5, indexMaxAgeHours: 1 }, {}, 'install 5 1 - vim'],
     [
       'latest, newer known',

@@ -36,6 +36,7 @@ make lab-app 2.0 'Depends: lab-lib'
 make lab-needs-lib 1.0 'Depends: lab-lib'
 make lab-rival 1.0 'Conflicts: lab-app'
 make lab-broken 1.0
+make lab-wishful 1.0 'Recommends: lab-rival'
 make lab-provider 1.0 'Provides: lab-virtual'
 index
 rm -rf /etc/apt/sources.list /etc/apt/sources.list.d/* /var/lib/apt/lists/*

@@ -1,5 +1,5 @@
 # Installs and removes Debian packages, and undoes that. POSIX sh, read from stdin:
-#   sh -s -- install LOCK_SECONDS INDEX_HOURS FLAGS NAME[=VERSION]…     FLAGS: held, or -
+#   sh -s -- install LOCK_SECONDS INDEX_HOURS FLAGS NAME[=VERSION]…     FLAGS: held,bare or -
 #   sh -s -- remove  LOCK_SECONDS FLAGS NAME…
 #   sh -s -- refresh LOCK_SECONDS SOURCE_FILE
 #   sh -s -- revert  LOCK_SECONDS
@@ -189,10 +189,11 @@
       remember || exit 1
       index_is_fresh $((index_hours * 60)) || refresh || exit 1
       case $flags in *held*) change_held=--allow-change-held-packages ;; *) change_held= ;; esac
+      case $flags in *bare*) bare=--no-install-recommends ;; *) bare= ;; esac
       # A version that is named may be older than the one that is there.
       case "$*" in *=*) downgrade=--allow-downgrades ;; *) downgrade= ;; esac
-      keep_replaced "$archives" install ${change_held:+"$change_held"} ${downgrade:+"$downgrade"} "$@"
-      transact install ${change_held:+"$change_held"} ${downgrade:+"$downgrade"} "$@"
+      keep_replaced "$archives" install ${change_held:+"$change_held"} ${bare:+"$bare"} ${downgrade:+"$downgrade"} "$@"
+      transact install ${change_held:+"$change_held"} ${bare:+"$bare"} ${downgrade:+"$downgrade"} "$@"
       result=$?
       installed >"$after"
       [ "$result" -eq 0 ] || exit "$result"

@@ -11,9 +11,10 @@
 
   case $verb in
     install)
+      case $2 in *bare*) bare=--setopt=install_weak_deps=False ;; *) bare= ;; esac
       shift 2
       remember || exit 1
-      dnf -y install "$@" </dev/null
+      dnf -y ${bare:+"$bare"} install "$@" </dev/null
       result=$?
       installed >"$after"
       exit "$result"

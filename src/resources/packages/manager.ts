@@ -9,6 +9,7 @@ export interface InstallRequest {
   /** `name`, or `name` with the version wanted. */
   readonly packages: readonly { readonly name: string; readonly version?: string | undefined }[];
   readonly allowHeld: boolean;
+  readonly recommends: boolean;
   readonly indexMaxAgeHours: number;
   readonly lockTimeoutSeconds: number;
 }
@@ -69,7 +70,7 @@ export function installStep(manager: ManagerName, request: InstallRequest): Step
   const names = request.packages.map(({ name, version }) =>
     version === undefined ? name : managers[manager].versioned(name, version),
   );
-  const flags = request.allowHeld ? 'held' : '-';
+  const flags = [request.allowHeld && 'held', !request.recommends && 'bare'].filter(Boolean).join(',') || '-';
   return run(manager, 'install', request.lockTimeoutSeconds, [String(request.indexMaxAgeHours), flags, ...names]);
 }
 

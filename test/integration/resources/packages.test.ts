@@ -113,6 +113,13 @@ test('a rival takes it away, and undoing brings it back although no repository h
   expect(await state()).toBe(before);
 });
 
+test('what is only recommended stays away when it is not wanted', async () => {
+  await runOn(host, () => packages({ name: 'lab-wishful', recommends: false }));
+  expect(await versions()).toContain('lab-wishful 1.0 ii');
+  expect(await versions()).not.toContain('lab-rival');
+  await revertLastRun(host);
+});
+
 test('held: as declared when installed, an error when it would have to change, unless that is allowed', async () => {
   await host.sh('apt-mark hold lab-app');
   expect((await runOn(host, () => packages({ name: 'lab-app' }))).finished.status).toBe('ok');

@@ -51,6 +51,17 @@ it('knows of the host itself that it has nothing to tell once it was read', () =
   expect(view.of('a', 'wireguard').awaited).toBe(false);
 });
 
+it('forgets what is remembered of a host that has nothing to tell yet, and waits for it', () => {
+  const store = new ExportStore({ ...noMemory, recall: () => ({ key: 'of an installation before' }) });
+  store.expect(['a', 'b']);
+  const view = new ExportView(store, 'a');
+  store.publish('b', 'wireguard', null);
+  expect(view.of('b', 'wireguard')).toEqual({ exports: undefined, reached: true, awaited: true });
+  expect(view.isOpen()).toBe(true);
+  store.publish('b', 'wireguard', { key: 'new' });
+  expect(view.isOpen()).toBe(false);
+});
+
 it('lets all hosts of a run have the same of what they agree on', () => {
   const store = new ExportStore(noMemory);
   const [one, two] = ['a', 'b'].map((host) => new ExportView(store, host));
