@@ -213,6 +213,8 @@ export const tunnelLinks = defineResource({
     /** Null: no links, no file. */
     content: z.string().nullable(),
     all: names,
+    /** What was before needs keys that are destroyed: nothing leads back to it. */
+    final: z.boolean().default(false),
   }),
   id: ({ tunnel }) => tunnel,
   paths: ({ path, content }) => [{ path, wants: content === null ? 'nothing' : 'something' }],
@@ -220,7 +222,7 @@ export const tunnelLinks = defineResource({
     const [content, running] = await Promise.all([host.content(path), runningState(host, all)]);
     return { before: textOf(content), running };
   },
-  diff({ path, content, all }, { before, running }): readonly Change[] {
+  diff({ path, content, all, final }, { before, running }): readonly Change[] {
     if (content === null)
       return before === null
         ? []
@@ -230,7 +232,7 @@ export const tunnelLinks = defineResource({
               before,
               after: null,
               apply: [{ do: 'remove', path }],
-              revert: [{ do: 'restore', path }, script('routes', path, ...all)],
+              revert: final ? [] : [{ do: 'restore', path }, script('routes', path, ...all)],
               risk,
             },
           ];
@@ -250,11 +252,13 @@ export const tunnelLinks = defineResource({
             : [{ do: 'write' as const, path, content, mode: '0644', owner: 'root', group: 'root' }]),
           script('routes', path, ...all),
         ],
-        revert: [
-          ...(used.length === 0 ? [] : [script('require', ...used)]),
-          { do: 'restore', path },
-          ...(before === null ? [] : [script('routes', path, ...all)]),
-        ],
+        revert: final
+          ? []
+          : [
+              ...(used.length === 0 ? [] : [script('require', ...used)]),
+              { do: 'restore', path },
+              ...(before === null ? [] : [script('routes', path, ...all)]),
+            ],
         risk,
       },
     ];

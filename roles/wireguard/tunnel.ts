@@ -102,6 +102,7 @@ function linked(
       path: linksFile(params),
       content: renderLinks(tunnel, links),
       all: [...all],
+      final: transition.final,
     }),
   ];
 }
@@ -112,7 +113,7 @@ export function withoutTunnel(params: Params): ResourceTree {
   const tunnel = params.interface;
   return [
     tunnelInterfaces({ tunnel, all, wanted: [], final: true }),
-    tunnelLinks({ tunnel, path: linksFile(params), content: null, all }),
+    tunnelLinks({ tunnel, path: linksFile(params), content: null, all, final: true }),
     tunnelKeys({ tunnel, interfaces: [], retired: all }),
     file({ path: hostScript, state: 'absent' }),
   ];

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { rotateKeys } from '../../../roles/wireguard/role.ts';
 import type { Procedure } from '../../../src/playbook/procedure.ts';
+import { rolledBack } from '../../support/revert.ts';
 import { Traffic } from '../../support/traffic.ts';
 import { TunnelHosts } from '../../support/tunnel.ts';
 
@@ -136,6 +137,10 @@ describe('a rotation that is interrupted', () => {
     );
     expect(exitCode).toBe(130);
   };
+  const activeOn = async (name: (typeof names)[number]) =>
+    (
+      await tunnel.hosts[name].sh("sed -n 's/^# link gateway \\([^ ]*\\) .* active$/\\1/p' /etc/wireguard/*.links")
+    ).trim();
   const publicKeys = () => tunnel.hosts.gateway.sh('cat /etc/wireguard/*.links /etc/wireguard/*.pub');
 
   it.each(['stage', 'cut over'])(
@@ -162,6 +167,16 @@ describe('a rotation that is interrupted', () => {
     expect(await publicKeys()).toBe(before);
     await tunnel.reachesAll();
     expect((await tunnel.apply()).finished.map(({ status }) => status)).toEqual(names.map(() => 'ok'));
+  });
+
+  it('after "cut over" goes back to the old keys by a rollback of the role, on every host', async () => {
+    const before = await publicKeys();
+    await interruptAfter('cut over');
+    for (const name of names) await rolledBack(tunnel.hosts[name], { role: 'wireguard' });
+    await tunnel.reachesAll();
+    expect(await tunnel.hosts.nas.sh('ip route get 10.80.0.3')).toMatch(new RegExp(` dev ${await activeOn('nas')} `));
+    expect((await rotate({ abort: true })).exitCode).toBe(0);
+    expect(await publicKeys()).toBe(before);
   });
 
   it('after "make keys" is ended by destroying the keys that nobody uses', async () => {

@@ -1,4 +1,6 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import wireguard from '../../../roles/wireguard/role.ts';
+import { rolledBack } from '../../support/revert.ts';
 import { TunnelHosts } from '../../support/tunnel.ts';
 
 const names = ['gateway', 'nas', 'node'] as const;
@@ -47,4 +49,47 @@ it('brings the others to a key that was made anew, without a new start of the in
   await tunnel.reaches('nas', 'node');
   const now = await tunnel.hosts.gateway.sh('systemctl show -p ActiveEnterTimestampMonotonic --value wg-quick@wg0');
   expect(now).toBe(since);
+});
+
+it('lets those ping each other that the model connects, and nobody else', async () => {
+  // An address of the tunnel that nobody in the model has, taken by a member.
+  await tunnel.hosts.node.sh('ip address add 10.80.0.66/32 dev wg0');
+  const answer = await tunnel.hosts.nas.sh('ping -c 2 -W 1 10.80.0.66 >/dev/null && echo answered || echo silence');
+  await tunnel.hosts.node.sh('ip address del 10.80.0.66/32 dev wg0');
+  expect(answer).toBe('silence\n');
+});
+
+const nothingLeft = async () => {
+  for (const name of names) {
+    expect(
+      await tunnel.hosts[name].sh(
+        'wg show interfaces; ls -A /etc/wireguard; ls /usr/local/sbin/lab-wireguard 2>/dev/null || true',
+      ),
+    ).toBe('\n');
+    expect(
+      await tunnel.hosts[name].sh('ip route show proto 76; systemctl list-units -q --no-legend "wg-quick@*"'),
+    ).toBe('');
+  }
+};
+
+it('is taken away with state "absent"', async () => {
+  const { result } = await tunnel.apply({ use: wireguard({ state: 'absent' }) });
+  expect(result.exitCode).toBe(0);
+  await nothingLeft();
+});
+
+it('connects hosts that are worked on one after the other', async () => {
+  const { result } = await tunnel.apply({ serial: 1 });
+  expect(result.exitCode).toBe(0);
+  // The first knows of the others when it is its turn again.
+  expect((await tunnel.apply()).result.exitCode).toBe(0);
+  await tunnel.reachesAll();
+});
+
+it('is rolled back to what there was before it', async () => {
+  await tunnel.apply({ use: wireguard({ state: 'absent' }) });
+  await tunnel.apply();
+  await tunnel.reachesAll();
+  for (const name of names) await rolledBack(tunnel.hosts[name], { role: 'wireguard' });
+  await nothingLeft();
 });
