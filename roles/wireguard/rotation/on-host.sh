@@ -56,7 +56,16 @@ handshake() {
 	done | grep . || echo 0
 }
 
+# Also those of a rotation that was interrupted.
+end_canaries() {
+	for file in "$folder"/*.pid; do
+		[ -e "$file" ] && kill -INT "$(cat "$file")" 2>/dev/null
+	done
+	return 0
+}
+
 canary_start() {
+	end_canaries
 	rm -rf "$folder"
 	mkdir -m 700 "$folder" || return
 	while [ $# -ge 2 ]; do
@@ -68,9 +77,7 @@ canary_start() {
 }
 
 canary_stop() {
-	for file in "$folder"/*.pid; do
-		[ -e "$file" ] && kill -INT "$(cat "$file")" 2>/dev/null
-	done
+	end_canaries
 	sleep 0.3
 	for file in "$folder"/*.log; do
 		[ -e "$file" ] || continue
