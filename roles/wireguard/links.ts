@@ -19,7 +19,8 @@ export interface WantedLinks {
 
 /**
  * What the links of a host shall be: those it has stay as they are; one to a peer that it has none to begins on the interface
- * that carries most links at each end. A preshared key that the two ends do not share is made anew, when both can be given it.
+ * that carries most links at each end. Of a peer that this run does not read, what the host itself knows wins over the lock file,
+ * which may be an old one: nobody loses a link because a host is down or left out. A preshared key that the two ends do not share is made anew, when both can be given it.
  *
  * @param peers with whom the model wants a link
  * @param reached hosts that this run reads: only they can be given a key
@@ -37,15 +38,19 @@ export function wantedLinks(
   const links = new Map<string, readonly LinkEnd[]>();
   const newKeys = new Map<string, NewPresharedKey>();
   for (const peer of peers) {
-    const other = states.get(peer);
-    if (other === undefined || other.keys.size === 0) continue;
-    const alive = (own.links.get(peer) ?? []).filter(
-      (end) => own.keys.has(end.interface) && other.keys.has(end.peerInterface),
-    );
-    const ends = activeEnd(alive) === undefined ? [...alive, firstEnd(self, base, own, other)] : alive;
+    const other = states.get(peer) ?? nothing;
+    const keyOf = ({ peerInterface, peerKey }: LinkEnd) => {
+      const told = other.keys.get(peerInterface) ?? null;
+      return reached(peer) ? told : (peerKey ?? told);
+    };
+    const alive = (own.links.get(peer) ?? []).filter((end) => own.keys.has(end.interface) && keyOf(end) !== null);
+    const isNew = activeEnd(alive) === undefined && other.keys.size > 0;
+    const ends = isNew ? [...alive, firstEnd(self, base, own, other)] : alive;
+    if (ends.length === 0) continue;
     links.set(
       peer,
-      ends.map((end) => {
+      ends.map((before) => {
+        const end = { ...before, peerKey: keyOf(before) };
         const theirs = counterpart(end, other, self)?.presharedKey ?? null;
         if (isDeviceInterface(end.peerInterface) || !reached(peer)) return end;
         if (end.presharedKey !== null && theirs === end.presharedKey) return end;
@@ -71,6 +76,7 @@ function firstEnd(self: string, base: string, own: TunnelState, other: TunnelSta
     peerInterface: adopted?.interface ?? mainInterface(other, base),
     presharedKey: null,
     phase: 'active',
+    peerKey: null,
   };
 }
 

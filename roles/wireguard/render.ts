@@ -1,4 +1,3 @@
-import type { States } from './links.ts';
 import { alone, endpoint, type Tunnel } from './mesh.ts';
 import { type Params, portOf } from './params.ts';
 import { linkLocalOf } from './probe-address.ts';
@@ -53,18 +52,16 @@ export function renderConfig(
   interfaceName: string,
   tunnel: Tunnel,
   links: TunnelState['links'],
-  states: States,
   params: Params,
 ): string {
   const peers = peersOn(interfaceName, links).flatMap(({ peer, end }) => {
     const model = tunnel.peers.find(({ name }) => name === peer);
-    const key = states.get(peer)?.keys.get(end.peerInterface);
-    if (model === undefined || key === undefined) return [];
+    if (model === undefined || end.peerKey === null) return [];
     return [
       '',
       `# ${peer}`,
       '[Peer]',
-      `PublicKey = ${key}`,
+      `PublicKey = ${end.peerKey}`,
       ...(end.presharedKey === null ? [] : [`# PresharedKey = ${presharedKeyFile(interfaceName, peer)}`]),
       `AllowedIPs = ${model.allowedIps.join(', ')}`,
       ...(model.dial === null ? [] : [`Endpoint = ${endpoint(model.dial, portOf(params, end.peerInterface))}`]),

@@ -11,6 +11,11 @@ export interface LinkEnd {
   /** The first 16 hex digits of the SHA-256 of the preshared key's file; null without one. */
   readonly presharedKey: string | null;
   readonly phase: Phase;
+  /**
+   * The peer's public key, as it was when both were read last: it holds while the peer cannot be read, whatever a lock file says
+   * that may be older. Null before.
+   */
+  readonly peerKey: string | null;
 }
 export type Phase = 'active' | 'staged' | 'draining';
 
@@ -32,7 +37,7 @@ export function isDeviceInterface(name: string): boolean {
 export const nothing: TunnelState = { keys: new Map(), links: new Map() };
 
 const linkPrefix = 'link ';
-const endPattern = /^(\S+) (\S+) ([0-9a-f]{16}|none) (active|staged|draining)$/;
+const endPattern = /^(\S+) (\S+) ([0-9a-f]{16}|none) (active|staged|draining)(?: ([A-Za-z0-9+/]{43}=))?$/;
 const keyPattern = /^[A-Za-z0-9+/]{43}=$/;
 
 /** As other hosts are told, and as the lock file keeps it. */
@@ -54,7 +59,7 @@ export function stateOf(exports: Exports | undefined): TunnelState {
   return { keys, links };
 }
 
-/** Lines of the links file, `# link PEER OWN-INTERFACE PEER-INTERFACE PRESHARED-KEY PHASE`. */
+/** Lines of the links file, `# link PEER OWN-INTERFACE PEER-INTERFACE PRESHARED-KEY PHASE PEER-KEY`. */
 export function linkLines(links: TunnelState['links']): string[] {
   return [...links].flatMap(([peer, ends]) => ends.map((end) => `# link ${peer} ${formatEnd(end)}`));
 }
@@ -90,14 +95,13 @@ export function counterpart(end: LinkEnd, of: TunnelState, self: string): LinkEn
     ?.find((other) => other.interface === end.peerInterface && other.peerInterface === end.interface);
 }
 
-function formatEnd({ interface: own, peerInterface, presharedKey, phase }: LinkEnd): string {
-  return `${own} ${peerInterface} ${presharedKey ?? 'none'} ${phase}`;
+function formatEnd({ interface: own, peerInterface, presharedKey, phase, peerKey }: LinkEnd): string {
+  return `${own} ${peerInterface} ${presharedKey ?? 'none'} ${phase}${peerKey === null ? '' : ` ${peerKey}`}`;
 }
 
 function parseEnd(text: string): LinkEnd[] {
-  const [, own, peerInterface, key, phase] = endPattern.exec(text) ?? [];
+  const [, own, peerInterface, key, phase, peerKey] = endPattern.exec(text) ?? [];
   if (own === undefined || peerInterface === undefined) return [];
-  return [
-    { interface: own, peerInterface, presharedKey: key === 'none' ? null : (key ?? null), phase: phase as Phase },
-  ];
+  const presharedKey = key === 'none' ? null : (key ?? null);
+  return [{ interface: own, peerInterface, presharedKey, phase: phase as Phase, peerKey: peerKey ?? null }];
 }

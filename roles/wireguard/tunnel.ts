@@ -89,7 +89,7 @@ function linked(
       final: transition.final,
       wanted: names.map((name) => ({
         name,
-        config: renderConfig(host.name, name, tunnel, links, states, params),
+        config: renderConfig(host.name, name, tunnel, links, params),
         presharedKeys: peersOn(name, links).flatMap(({ peer, end }) =>
           end.presharedKey === null
             ? []

@@ -46,7 +46,7 @@ interface DraftDevice {
 const keyLine = /^([a-z0-9@.-]+) ([A-Za-z0-9+/]+={0,2})$/;
 const wireguardKey = /^[A-Za-z0-9+/]{43}=$/;
 /** Words of letters, digits and base64, with commas between groups: nothing that YAML would read as something else. */
-const linkText = /^[A-Za-z][\w-]*(?:,? [\w-]+)*$/;
+const linkText = /^[A-Za-z][\w-]*(?:,? [\w+/=-]+)*$/;
 /** One that YAML needs no quotes for. */
 const plainEndpoint = /^[A-Za-z0-9][A-Za-z0-9._@:%[\]-]*$/;
 /** A name that YAML needs no quotes for. Words that it could read as something else than text are left to it. */
@@ -218,7 +218,12 @@ function linksAt(value: unknown, where: string, file: string): Map<string, strin
   const links = Object.entries(recordAt(value, where, file));
   for (const [peer, text] of links)
     if (!linkText.test(String(text)))
-      throw malformed(`"${where}.${peer}" is no link`, file, undefined, 'interfaces, a fingerprint and a state');
+      throw malformed(
+        `"${where}.${peer}" is no link`,
+        file,
+        undefined,
+        'interfaces, a fingerprint, a state and a public key',
+      );
   return new Map(links.map(([peer, text]) => [peer, String(text)]));
 }
 

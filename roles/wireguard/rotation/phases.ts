@@ -32,7 +32,9 @@ function endsAfter(
     case 'key':
       return before;
     case 'stage':
-      return target === undefined ? [...before, { ...wanted, presharedKey: null, phase: 'staged' }] : before;
+      return target === undefined
+        ? [...before, { ...wanted, presharedKey: null, phase: 'staged', peerKey: null }]
+        : before;
     case 'cut over':
       if (target === undefined) return before;
       return [{ ...target, phase: 'active' }, ...others.map((end): LinkEnd => ({ ...end, phase: 'draining' }))];

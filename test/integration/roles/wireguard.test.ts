@@ -40,6 +40,15 @@ it('keeps every peer when a run reaches one host alone', async () => {
   expect((await tunnel.hosts.gateway.sh('wg show wg0 peers')).trim().split('\n')).toHaveLength(2);
 });
 
+it('keeps every peer although nothing is remembered of it, as with a lock file that was lost', async () => {
+  const remembered = new Map(tunnel.known);
+  tunnel.known.clear();
+  const { finished } = await tunnel.apply({ only: ['gateway'] });
+  expect(finished.map(({ status }) => status)).toEqual(['ok']);
+  expect((await tunnel.hosts.gateway.sh('wg show wg0 peers')).trim().split('\n')).toHaveLength(2);
+  for (const [name, exports] of remembered) tunnel.known.set(name, exports);
+});
+
 it('brings the others to a key that was made anew, without a new start of the interface', async () => {
   const since = await tunnel.hosts.gateway.sh('systemctl show -p ActiveEnterTimestampMonotonic --value wg-quick@wg0');
   await tunnel.hosts.node.sh('rm /etc/wireguard/wg0.key /etc/wireguard/wg0.pub; systemctl stop wg-quick@wg0');

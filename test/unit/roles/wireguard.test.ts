@@ -3,7 +3,7 @@ import { membersOf, tunnelOf } from '../../../roles/wireguard/mesh.ts';
 import { params } from '../../../roles/wireguard/params.ts';
 import { linkLocalOf } from '../../../roles/wireguard/probe-address.ts';
 import { renderConfig, renderLinks } from '../../../roles/wireguard/render.ts';
-import { type LinkEnd, nothing, type TunnelState } from '../../../roles/wireguard/state.ts';
+import type { LinkEnd, TunnelState } from '../../../roles/wireguard/state.ts';
 import type { InventoryInput } from '../../../src/index.ts';
 import { resolveInventory } from '../../../src/model/resolve-inventory.ts';
 
@@ -146,15 +146,19 @@ describe('a configuration', () => {
 const keyOf = (name: string) => Buffer.alloc(32, name).toString('base64');
 
 function endOn(name: string, more: Partial<LinkEnd> = {}): LinkEnd {
-  return { interface: name, peerInterface: name, presharedKey: '0123456789abcdef', phase: 'active', ...more };
+  return {
+    interface: name,
+    peerInterface: name,
+    presharedKey: '0123456789abcdef',
+    phase: 'active',
+    peerKey: null,
+    ...more,
+  };
 }
 
 function configOf(host: string, known: readonly string[], end = endOn('wg0')): string {
-  const states = new Map(
-    known.map((name) => [name, { ...nothing, keys: new Map([[end.peerInterface, keyOf(`${name} wg0`)]]) }]),
-  );
-  const links = new Map(tunnelFor(host).peers.map(({ name }) => [name, [end]]));
-  return renderConfig(host, end.interface, tunnelFor(host), links, states, params.parse({}));
+  const links = new Map(known.map((name) => [name, [{ ...end, peerKey: keyOf(`${name} wg0`) }]]));
+  return renderConfig(host, end.interface, tunnelFor(host), links, params.parse({}));
 }
 
 describe('a model that makes no tunnel is refused', () => {
