@@ -13,6 +13,7 @@ export const commands: Record<string, () => Promise<CommandModule>> = {
   drift: () => import('./drift.ts'),
   history: () => import('./history.ts'),
   rollback: () => import('./rollback.ts'),
+  schedule: () => import('./schedule.ts'),
   resume: () => import('./resume.ts'),
   unlock: () => import('./unlock.ts'),
   exec: () => import('./exec.ts'),

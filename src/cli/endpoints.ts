@@ -1,4 +1,5 @@
 import type { Host, Inventory } from '../model/types.ts';
+import { withJobLogin } from '../schedule/logins.ts';
 import { connectToHost, type Reached } from '../transport/endpoints.ts';
 import { type FirstContact, hostKeysOf, lockOf, saveOrWarn } from './host-keys.ts';
 
@@ -21,5 +22,6 @@ export async function reachHosts(inventory: Inventory, file: string, contact: Fi
       await saveOrWarn(lock);
     },
   };
-  return (host, which, signal) => connectToHost(host, which, { hostKeys, hosts: inventory.hosts, memory, signal });
+  const hosts = new Map([...inventory.hosts].map(([name, host]) => [name, withJobLogin(host)]));
+  return (host, which, signal) => connectToHost(host, which, { hostKeys, hosts, memory, signal });
 }

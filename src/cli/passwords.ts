@@ -1,4 +1,5 @@
 import type { Host } from '../model/types.ts';
+import { withJobLogin } from '../schedule/logins.ts';
 import { Secret } from '../shared/secret.ts';
 import type { ConnectOptions } from './run-options.ts';
 
@@ -10,7 +11,7 @@ export async function withPasswords(hosts: readonly Host[], options: ConnectOpti
   };
   const ssh = options.askPass ? await ask('SSH password', 'SSH password') : undefined;
   const become = options.askBecomePass ? await ask('sudo password', 'sudo password') : undefined;
-  return hosts.map((host) => ({
+  return hosts.map(withJobLogin).map((host) => ({
     ...host,
     connection: {
       ...host.connection,

@@ -42,7 +42,7 @@ export type PlaybookResult = Pick<RunResult, 'exitCode' | 'hosts'>;
 /** Loads a playbook, runs it as the options say, and shows it: what `run`, `plan` and `apply` have in common. */
 export async function runPlaybook(name: string, options: PlaybookOptions): Promise<PlaybookResult> {
   const folder = process.cwd();
-  const { playbook, file } = await load(name, folder, options.typeCheck);
+  const { playbook, file } = await loadChecked(name, folder, options.typeCheck);
   if (playbook.kind === 'procedure') return runProcedureOf(playbook, file, name, options);
   refuseGiven(name, options);
   const { inventory } = playbook;
@@ -129,7 +129,7 @@ async function runProcedureOf(
 }
 
 /** A type error is told before anything else, as the compiler sees more of it than a failing import does. */
-async function load(name: string, folder: string, typeCheck: boolean) {
+export async function loadChecked(name: string, folder: string, typeCheck: boolean) {
   await useSecrets(projectOf(folder), identityOptions);
   const loading = loadPlaybook(name, folder);
   loading.catch(() => {}); // awaited below

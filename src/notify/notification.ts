@@ -6,6 +6,8 @@ export interface Notification {
   readonly title: string;
   readonly text: string;
   readonly report: DriftReport;
+  /** For a program, beside what the report says. */
+  readonly environment?: Readonly<Record<string, string>>;
 }
 
 /** A way to tell somebody. */

@@ -39,7 +39,7 @@ async function run(program: string, notification: Notification, deadlineSeconds:
     // A session of its own, so that its children can be ended with it.
     detached: true,
     stdio: ['pipe', process.stderr, process.stderr],
-    env: { ...process.env, LAB_NOTIFY_TOKEN: undefined, ...environmentOf(notification) },
+    env: { ...process.env, LAB_NOTIFY_TOKEN: undefined, ...environmentOf(notification), ...notification.environment },
   });
   const ended = endOf(child);
   child.stdin?.on('error', () => {}); // one that does not read its input; its exit code tells how it fared

@@ -3,8 +3,6 @@ import { LabError } from '../shared/errors.ts';
 import { reveal, type Secret } from '../shared/secret.ts';
 import type { Notification, Notifier } from './notification.ts';
 
-const option = '--notify-url';
-
 /** ntfy takes 4096 bytes as a message, and what is longer as an attachment or not at all. */
 const longestBody = 4000;
 
@@ -24,6 +22,8 @@ interface UrlOptions {
   readonly token?: Secret | undefined;
   /** Of each of the two attempts. */
   readonly deadlineSeconds?: number;
+  /** The option that asked for it. */
+  readonly option?: string;
 }
 
 /**
@@ -31,8 +31,11 @@ interface UrlOptions {
  *
  * @throws LabError USAGE for an address that cannot be used
  */
-export function notifyUrl(address: string, { token, deadlineSeconds = 10 }: UrlOptions = {}): Notifier {
-  const url = parseAddress(address);
+export function notifyUrl(
+  address: string,
+  { token, deadlineSeconds = 10, option = '--notify-url' }: UrlOptions = {},
+): Notifier {
+  const url = parseAddress(address, option);
   return {
     option,
     async send(notification) {
@@ -48,7 +51,7 @@ export function notifyUrl(address: string, { token, deadlineSeconds = 10 }: UrlO
 }
 
 /** The address itself is shown nowhere: the path of a webhook is as good as a password. */
-function parseAddress(address: string): URL {
+function parseAddress(address: string, option: string): URL {
   const url = URL.canParse(address) ? new URL(address) : undefined;
   if (url === undefined || !['http:', 'https:'].includes(url.protocol)) {
     throw new LabError('USAGE', `${option} is no address to post to`, { expected: 'http://… or https://…' });

@@ -61,6 +61,10 @@ export const errorCodes = {
   SECRETS_FILE: exitCodes.usage,
   SECRETS_IDENTITY: exitCodes.usage,
   SECRET_MISSING: exitCodes.usage,
+  // scheduled jobs
+  SCHEDULE_HOST: exitCodes.hostFailed,
+  SCHEDULE_JOB: exitCodes.usage,
+  SCHEDULE_CHECK: exitCodes.hostFailed,
   // sandbox
   SANDBOX_REQUIREMENTS: exitCodes.usage,
   SANDBOX_FAILED: exitCodes.hostFailed,

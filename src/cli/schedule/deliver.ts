@@ -1,0 +1,171 @@
+import { readFile, writeFile } from 'node:fs/promises';
+import { join, relative } from 'node:path';
+import { gzipSync } from 'node:zlib';
+import type { LockFile } from '../../model/lock-file.ts';
+import type { Host, Inventory } from '../../model/types.ts';
+import { notifyUrl } from '../../notify/notify-url.ts';
+import { notifyToken } from '../../notify/token.ts';
+import type { Job, Login } from '../../schedule/job.ts';
+import type { ControlHost } from '../../schedule/look.ts';
+import { mergeLock } from '../../schedule/merge-lock.ts';
+import { dependencyEntries, programEntries } from '../../schedule/package-tree.ts';
+import { repositoryOf } from '../../schedule/repository.ts';
+import type { Delivery } from '../../schedule/role.ts';
+import { type TarEntry, tar } from '../../schedule/tar.ts';
+import { readIdentities } from '../../secrets/identity.ts';
+import { LabError } from '../../shared/errors.ts';
+import { Secret } from '../../shared/secret.ts';
+import { formatEndpoint } from '../../transport/endpoint.ts';
+import { resolveEndpoint } from '../../transport/ssh-config.ts';
+import type { Control } from './control.ts';
+
+export interface DeliverOptions {
+  readonly from: readonly string[];
+  readonly notify?: string;
+  readonly notifyCommand?: string;
+  readonly notifyTokenFile?: string;
+  readonly secretsIdentity?: string;
+}
+
+/**
+ * How the job logs in to the hosts that it works on, and to those that it jumps over.
+ *
+ * @throws LabError USAGE for a host that it cannot reach; HOST_KEY_UNKNOWN for one whose key is not in the lock file
+ */
+export async function loginsOf(
+  hosts: readonly Host[],
+  inventory: Inventory,
+  lock: LockFile,
+): Promise<Readonly<Record<string, Login>>> {
+  const all = new Map(
+    hosts.flatMap((host) => [host, ...jumpHostsOf(host, inventory)]).map((host) => [host.name, host]),
+  );
+  const entries = await Promise.all(
+    [...all.values()].map(async ({ name, connection }): Promise<[string, Login]> => {
+      if (connection.transport !== 'ssh' && connection.transport !== 'openssh') {
+        throw new LabError(
+          'USAGE',
+          `the job cannot reach ${name}: transport ${connection.transport} is for this machine`,
+          {
+            expected: 'a host that its control host reaches over SSH, itself included',
+            hint: `give ${name} an address in the inventory, or leave it out: -- --limit '!${name}'`,
+          },
+        );
+      }
+      if (lock.pinned(name).length === 0) {
+        throw new LabError('HOST_KEY_UNKNOWN', `the host key of ${name} is not in the lock file`, {
+          expected: 'the key of every host that the job works on, as nobody is there to be asked',
+          hint: `lab doctor ${name}`,
+        });
+      }
+      const { user, address, port } = await resolveEndpoint({ ...connection, name });
+      return [name, { user, address, port }];
+    }),
+  );
+  return Object.fromEntries(entries.sort(([a], [b]) => (a < b ? -1 : 1)));
+}
+
+/** Those of the inventory, named or by their address: `[user@]host[:port]`. */
+function jumpHostsOf(host: Host, inventory: Inventory, seen: ReadonlySet<string> = new Set()): Host[] {
+  return (host.connection.proxyJump ?? []).flatMap((text) => {
+    const target = text
+      .replace(/^[^@]*@/, '')
+      .replace(/(?<=[^:]):\d+$/, '')
+      .replace(/^\[(.*)\](:\d+)?$/, '$1');
+    const jump =
+      inventory.hosts.get(target) ??
+      [...inventory.hosts.values()].find(({ connection }) => connection.address === target);
+    if (jump === undefined || seen.has(jump.name)) return [];
+    return [jump, ...jumpHostsOf(jump, inventory, new Set([...seen, jump.name]))];
+  });
+}
+
+/** Where connections of the control host come from. */
+export function sourcesOf(control: Control, seen: ControlHost, job: Job, more: readonly string[]): string[] {
+  const { host } = control;
+  const declared = [...host.addresses.values()].flat();
+  const own = Object.hasOwn(job.logins, host.name) ? ['127.0.0.1', '::1', host.connection.address] : [];
+  const all = [...seen.addresses, ...declared, ...own].filter((address) => /^[0-9a-fA-F.:]+$/.test(address));
+  return [...new Set([...all, ...more])].sort();
+}
+
+interface Source {
+  readonly root: string;
+  readonly lockFile: string;
+  /** For archives; somebody else removes it. */
+  readonly folder: string;
+}
+
+/** Gathers on this machine all that goes to the control host. */
+export async function deliveryOf(
+  job: Job,
+  control: Control,
+  seen: ControlHost,
+  source: Source,
+  options: DeliverOptions,
+): Promise<Delivery> {
+  const { root, lockFile, folder } = source;
+  const repository = repositoryOf(root);
+  for (const path of repository.secrets)
+    process.stderr.write(`${path} holds a private key and is not copied to the control host\n`);
+  const modules = dependencyEntries(root, new Set(['labwright']));
+  const from = sourcesOf(control, seen, job, options.from);
+  if (from.length === 0) {
+    throw new LabError('SCHEDULE_HOST', 'the control host has no address that the key could be bound to', {
+      hint: 'say where its connections come from: --from ADDRESS',
+    });
+  }
+  const { logins: before = {} } = seen.before ?? {};
+  return {
+    job,
+    from,
+    repository: repository.files,
+    lockFile: {
+      path: relative(root, lockFile),
+      content: mergeLock(await readFile(lockFile, 'utf8'), seen.lock),
+    },
+    program: await pack(programEntries(), join(folder, 'program.tar.gz')),
+    modules: modules.length === 0 ? null : await pack(modules, join(folder, 'node_modules.tar.gz')),
+    node: { file: process.execPath, version: process.version },
+    token: options.notifyTokenFile === undefined ? undefined : await notifyToken(options.notifyTokenFile, {}),
+    identity: options.secretsIdentity === undefined ? undefined : await identityIn(options.secretsIdentity),
+    formerLogins: new Map(
+      Object.entries(before)
+        .filter(([name]) => !Object.hasOwn(job.logins, name))
+        .map(([name, { user }]) => [name, user]),
+    ),
+  };
+}
+
+async function pack(entries: readonly TarEntry[], file: string): Promise<string> {
+  await writeFile(file, gzipSync(tar(entries)));
+  return file;
+}
+
+async function identityIn(file: string): Promise<Secret> {
+  const keys = await readIdentities({ environment: { LAB_AGE_IDENTITY_FILE: file } });
+  return new Secret(`${keys.join('\n')}\n`, file);
+}
+
+/** @throws LabError USAGE for what cannot be notified */
+export function notifyOf({ notify, notifyCommand, notifyTokenFile }: DeliverOptions): Job['notify'] {
+  if (notifyTokenFile !== undefined && notify === undefined)
+    throw new LabError('USAGE', '--notify-token-file needs --notify');
+  if (notify !== undefined) notifyUrl(notify, { option: '--notify' });
+  if (notifyCommand !== undefined && !/^\/[^\0\n]*$/.test(notifyCommand)) {
+    throw new LabError('USAGE', '--notify-command names no program of the control host', {
+      expected: 'an absolute path there; it is called without a shell and without arguments',
+      found: notifyCommand,
+    });
+  }
+  if (notify === undefined && notifyCommand === undefined) return undefined;
+  return {
+    ...(notify !== undefined && { url: notify }),
+    ...(notifyCommand !== undefined && { command: notifyCommand }),
+  };
+}
+
+/** `root@10.77.1.10:22` */
+export function describeLogin(login: Login): string {
+  return formatEndpoint(login);
+}

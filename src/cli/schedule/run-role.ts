@@ -1,0 +1,43 @@
+import type { Host, Inventory } from '../../model/types.ts';
+import type { Play, Playbook, RoleUse } from '../../playbook/contract.ts';
+import { type RunResult, run } from '../../runner/run.ts';
+import { openedSecrets } from '../../secrets/secret.ts';
+import type { Reach } from '../endpoints.ts';
+import type { ConnectOptions, ShowOptions } from '../run-options.ts';
+import { rendererFor, stopOnInterrupt, withPasswords } from '../run-playbook.ts';
+
+export type RoleOptions = ConnectOptions & ShowOptions & { readonly guardTimeout: number; readonly check?: boolean };
+
+/** Runs one role of ours as a playbook of its own: planned, journaled and guarded as any other. */
+export async function runRole(
+  name: string,
+  role: RoleUse,
+  hosts: readonly Host[],
+  inventory: Inventory,
+  reach: Reach,
+  options: RoleOptions,
+): Promise<RunResult> {
+  const play: Play = { name, hosts: hosts.map((host) => host.name), roles: [role], tags: [], at: undefined };
+  const playbook: Playbook = { kind: 'playbook', name, inventory, plays: [play], at: undefined };
+  const renderer = rendererFor(options);
+  const stop = stopOnInterrupt(renderer);
+  try {
+    return await run({
+      mode: options.check === true ? 'check' : 'run',
+      playbook,
+      hosts: await withPasswords(hosts, options),
+      playsOf: () => [play],
+      forks: options.forks,
+      guardSeconds: options.guardTimeout,
+      // What was copied and is no longer there is removed from the control host as well.
+      prune: true,
+      connect: (host, which) => reach(host, which, stop.signal),
+      secrets: openedSecrets(),
+      onEvent: (event) => renderer.handle(event),
+      stop: stop.signal,
+    });
+  } finally {
+    stop.end();
+    await renderer.close();
+  }
+}

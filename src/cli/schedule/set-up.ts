@@ -1,0 +1,148 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join, relative, resolve } from 'node:path';
+import { lockFilePath, projectRoot } from '../../model/project-root.ts';
+import { selectHosts } from '../../model/select-hosts.ts';
+import type { Host } from '../../model/types.ts';
+import { FactLoader } from '../../remote/facts/loader.ts';
+import type { Session } from '../../remote/session.ts';
+import { visible } from '../../report/visible.ts';
+import { type Job, jobName, placesOf } from '../../schedule/job.ts';
+import { readJobs } from '../../schedule/jobs.ts';
+import { lookAtControl } from '../../schedule/look.ts';
+import { jobRole } from '../../schedule/role.ts';
+import { type ExitCode, exitCodes, LabError } from '../../shared/errors.ts';
+import { reachHosts } from '../endpoints.ts';
+import { lockOf } from '../host-keys.ts';
+import { loadChecked } from '../run-playbook.ts';
+import type { ScheduleOptions } from '../schedule.ts';
+import { controlOf, onHost } from './control.ts';
+import { deliveryOf, loginsOf, notifyOf } from './deliver.ts';
+import { runRole } from './run-role.ts';
+import { limitOfRun } from './run-words.ts';
+
+const rehearsalSeconds = 600;
+
+/** `lab schedule PLAYBOOK`: looks whether the control host is fit, sets the job up by a run, and has it tried there. */
+export async function schedulePlaybook(
+  name: string,
+  words: readonly string[],
+  options: ScheduleOptions,
+): Promise<ExitCode> {
+  const notify = notifyOf(options);
+  const limit = limitOfRun(words);
+  checkOptions(options);
+  const { playbook, file } = await loadChecked(name, process.cwd(), options.typeCheck);
+  const { inventory } = playbook;
+  const inventoryFile = resolve(inventory.source?.file ?? file);
+  const root = inventory.source === undefined ? process.cwd() : projectRoot(inventoryFile);
+  const control = controlOf(inventory, options.on);
+  const lock = await lockOf(inventory, file);
+  const lockFile = lockFilePath(inventoryFile);
+  const touched = selectHosts(inventory, limit.length > 0 ? limit : ['all']).filter((host) =>
+    playbook.plays.some((play) => selectHosts(inventory, play.hosts).some((one) => one.name === host.name)),
+  );
+  if (touched.length === 0) throw new LabError('HOST_PATTERN', 'the job would have no host to work on');
+  const logins = await loginsOf(touched, inventory, lock);
+  const reach = await reachHosts(inventory, file, { accept: options.acceptNewHostKeys === true });
+  const title = jobName(name, options.name);
+  const { calendar, delay, notifyCommand } = options;
+  const seen = await onHost(control.host, reach, (session) =>
+    lookAtControl(session, { name: title, calendar, delay, notifyCommand, lockFile: relative(root, lockFile) }),
+  );
+  const job: Job = {
+    version: 1,
+    name: title,
+    control: control.name,
+    playbook: insideOf(root, file),
+    options: [...words],
+    calendar,
+    delay,
+    logins,
+    node: seen.node,
+    ...(notify !== undefined && { notify }),
+  };
+  const folder = await mkdtemp(join(tmpdir(), 'lab-schedule-'));
+  try {
+    const delivery = await deliveryOf(job, control, seen, { root, lockFile, folder }, options);
+    const others = [...Object.keys(logins), ...delivery.formerLogins.keys()].flatMap(
+      (one) => inventory.hosts.get(one) ?? [],
+    );
+    const hosts: Host[] = [control.host, ...others.filter((host) => host.name !== control.host.name)];
+    const role = jobRole(delivery, control.host.name);
+    const { exitCode } = await runRole(`schedule ${title}`, role, hosts, inventory, reach, options);
+    if (exitCode !== exitCodes.asDeclared) return exitCode;
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+  if (options.check === true) return exitCodes.asDeclared;
+  const next = await onHost(control.host, reach, (session) => tryOut(session, job));
+  if (options.output !== 'json') {
+    const reached = Object.keys(logins).join(', ');
+    process.stdout.write(
+      `\n${title} runs on ${control.name}, next at ${next ?? 'no time'}; it gets through to ${reached}\n`,
+    );
+  }
+  return exitCodes.asDeclared;
+}
+
+/** What needs no host to be wrong. */
+function checkOptions({ calendar, delay, from }: ScheduleOptions): void {
+  if (!/^[A-Za-z0-9*:.,/~ +_-]+$/.test(calendar) || calendar.startsWith('-')) {
+    throw new LabError('USAGE', '--calendar is no time that systemd knows', {
+      expected: 'a time as in systemd.time(7): weekly, "Mon *-*-* 04:30"',
+      found: calendar,
+    });
+  }
+  if (!/^\d[\dA-Za-z. ]*$/.test(delay))
+    throw new LabError('USAGE', '--delay is no time span', { expected: '1h, 30min, 0', found: delay });
+  for (const address of from) {
+    if (/^[A-Za-z0-9*?][A-Za-z0-9.:*?/-]*$/.test(address)) continue;
+    throw new LabError('USAGE', '--from holds no address', {
+      expected: 'addresses, prefixes or patterns as "from" of sshd(8) takes them: 203.0.113.7,2001:db8::/64',
+      found: address,
+    });
+  }
+}
+
+function insideOf(root: string, file: string): string {
+  const path = relative(root, file);
+  if (!path.startsWith('..')) return path;
+  throw new LabError('USAGE', 'the playbook is not in the project of its inventory', {
+    at: { file },
+    expected: `a file below ${root}, which is what is copied to the control host`,
+  });
+}
+
+/**
+ * Runs the job with `--check`, as the user it has there: what it needs (Node, the project, its key, the hosts, secrets) is
+ * then known to be there.
+ *
+ * @returns when it is due next
+ * @throws LabError SCHEDULE_CHECK
+ */
+async function tryOut(session: Session, job: Job): Promise<string | null> {
+  const { user, home, program } = placesOf(job.name);
+  const environment = [`HOME=${home}`, `XDG_CACHE_HOME=${home}/cache`, `XDG_STATE_HOME=${home}/state`, 'LANG=C.UTF-8'];
+  const work = [job.node.path, `${program}/bin/lab.js`, 'schedule', 'work', job.name, '--check'];
+  const argv = ['env', '-C', home, ...environment, 'sh', '-c', 'exec "$@" 2>&1', 'lab', ...work];
+  const facts = new FactLoader(session);
+  const { exitCode, stdout } = await facts.run(argv, { user, timeoutSeconds: rehearsalSeconds });
+  const jobs = await readJobs(session);
+  if (exitCode === exitCodes.asDeclared || exitCode === exitCodes.changesFound)
+    return jobs.find((one) => one.job.name === job.name)?.nextRun ?? null;
+  throw new LabError('SCHEDULE_CHECK', 'the job is set up, but does not get through: tried with --check, it fails', {
+    host: session.host,
+    found: `exit code ${exitCode}`,
+    output: visible(stdout).split('\n').slice(-30).join('\n'),
+    hint: hintFor(stdout),
+  });
+}
+
+function hintFor(output: string): string {
+  if (output.includes('SECRETS_IDENTITY'))
+    return 'give the job an identity of its own: make it a recipient of the secrets, then --secrets-identity FILE';
+  if (output.includes('AUTH_FAILED'))
+    return 'do its connections come from another address, behind NAT? --from ADDRESS; does a role keep the keys exclusive?';
+  return 'mend it and schedule again; until then the job will fail when it is due';
+}
