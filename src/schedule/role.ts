@@ -116,7 +116,7 @@ function repository({ job, repository: files, lockFile, program, modules }: Deli
       .map(({ path, file: source, executable }) =>
         file({ path: `${root}/${path}`, source, mode: executable ? '0755' : '0644' }),
       ),
-    file({ path: `${root}/${lockFile.path}`, content: lockFile.content, mode: '0644', ...own }),
+    file({ path: `${root}/${lockFile.path}`, content: lockFile.content, mode: '0600', ...own }),
     modules !== null && archive({ path: `${root}/node_modules`, source: modules }),
   ];
 }
@@ -184,6 +184,13 @@ function removal(name: string): ResourceTree {
     unitFile({ name: timer, state: 'absent' }),
     unitFile({ name: service, state: 'absent' }),
     unitFile({ name: notifyService, state: 'absent' }),
+    // A unit that failed is remembered by systemd after its file is gone.
+    [service, notifyService].map((unit) =>
+      command({
+        argv: ['systemctl', 'reset-failed', '--', unit],
+        unless: ['sh', '-c', '! systemctl is-failed --quiet -- "$1"', 'lab', unit],
+      }),
+    ),
     // No pre-image of these is kept: among them is a private key.
     gone(folder),
     gone(nodeFolder),

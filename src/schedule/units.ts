@@ -78,6 +78,18 @@ export function serviceSections(job: Job, lockFolder: string): Sections {
   };
 }
 
+/** The same job with `--check`, under the same restrictions, as a unit that is gone afterwards; its output is that of this. */
+export function tryCommand(job: Job, lockFolder: string): string[] {
+  const { home, program } = placesOf(job.name);
+  const { Type: _, ...settings } = hardened(job, [home, lockFolder]);
+  const properties = Object.entries({ ...settings, RuntimeMaxSec: '10min' }).flatMap(([name, value]) =>
+    [value].flat().map((one) => `--property=${name}=${one}`),
+  );
+  const unit = ['--quiet', '--wait', '--pipe', '--collect', `--unit=lab-schedule-try-${job.name}-${process.pid}`];
+  const words = [job.node.path, `${program}/bin/lab.js`, 'schedule', 'work', job.name, '--check'];
+  return ['systemd-run', ...unit, ...properties, '--', ...words];
+}
+
 export function timerSections(job: Job): Sections {
   return {
     Unit: { Description: literal(`when lab runs ${job.playbook}`) },
@@ -95,7 +107,7 @@ export function notifySections(job: Job): Sections {
       After: 'network-online.target',
     },
     Service: {
-      ...hardened(job, []),
+      ...hardened(job, [placesOf(job.name).home]),
       ExecStart: labCommand(job, ['schedule', 'tell', job.name]),
       TimeoutStartSec: '3min',
     },

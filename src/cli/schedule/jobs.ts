@@ -80,7 +80,7 @@ export async function runJob(name: string, options: JobOptions): Promise<ExitCod
 /** The unit is of type oneshot, so that its start ends when the job does. */
 const follow = [
   'since=@$(date +%s)',
-  'journalctl --quiet --follow --output=cat --since="$since" --unit="$1" _SYSTEMD_UNIT="$1" & reader=$!',
+  'journalctl --quiet --follow --output=cat --since="$since" _SYSTEMD_UNIT="$1" & reader=$!',
   'systemctl start -- "$1" >/dev/null 2>&1',
   'journalctl --sync 2>/dev/null',
   'sleep 0.5',

@@ -17,7 +17,8 @@ export async function removeJob(name: string, options: JobOptions): Promise<Exit
   const others = [...users.keys()].flatMap((host) => field.inventory.hosts.get(host) ?? []);
   const hosts = [control.host, ...others.filter((host) => host.name !== control.host.name)];
   const role = removalRole({ name, control: found?.status.job.control ?? control.name }, control.host.name, users);
-  const { exitCode } = await runRole(`schedule ${name}`, role, hosts, field.inventory, field.reach, options);
+  // A playbook of its own: what the other one declared is not orphaned, but removed here.
+  const { exitCode } = await runRole(`remove schedule ${name}`, role, hosts, field.inventory, field.reach, options);
   return exitCode;
 }
 

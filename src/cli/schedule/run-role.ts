@@ -6,7 +6,8 @@ import type { Reach } from '../endpoints.ts';
 import type { ConnectOptions, ShowOptions } from '../run-options.ts';
 import { rendererFor, stopOnInterrupt, withPasswords } from '../run-playbook.ts';
 
-export type RoleOptions = ConnectOptions & ShowOptions & { readonly guardTimeout: number; readonly check?: boolean };
+export type RoleOptions = ConnectOptions &
+  ShowOptions & { readonly guardTimeout: number; readonly check?: boolean; readonly prune?: boolean };
 
 /** Runs one role of ours as a playbook of its own: planned, journaled and guarded as any other. */
 export async function runRole(
@@ -29,8 +30,7 @@ export async function runRole(
       playsOf: () => [play],
       forks: options.forks,
       guardSeconds: options.guardTimeout,
-      // What was copied and is no longer there is removed from the control host as well.
-      prune: true,
+      prune: options.prune,
       connect: (host, which) => reach(host, which, stop.signal),
       secrets: openedSecrets(),
       onEvent: (event) => renderer.handle(event),

@@ -1,6 +1,6 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join, relative, resolve } from 'node:path';
+import { dirname, join, relative, resolve } from 'node:path';
 import { lockFilePath, projectRoot } from '../../model/project-root.ts';
 import { selectHosts } from '../../model/select-hosts.ts';
 import type { Host } from '../../model/types.ts';
@@ -11,6 +11,7 @@ import { type Job, jobName, placesOf } from '../../schedule/job.ts';
 import { readJobs } from '../../schedule/jobs.ts';
 import { lookAtControl } from '../../schedule/look.ts';
 import { jobRole } from '../../schedule/role.ts';
+import { tryCommand } from '../../schedule/units.ts';
 import { type ExitCode, exitCodes, LabError } from '../../shared/errors.ts';
 import { reachHosts } from '../endpoints.ts';
 import { lockOf } from '../host-keys.ts';
@@ -21,7 +22,7 @@ import { deliveryOf, loginsOf, notifyOf } from './deliver.ts';
 import { runRole } from './run-role.ts';
 import { limitOfRun } from './run-words.ts';
 
-const rehearsalSeconds = 600;
+const rehearsalSeconds = 630;
 
 /** `lab schedule PLAYBOOK`: looks whether the control host is fit, sets the job up by a run, and has it tried there. */
 export async function schedulePlaybook(
@@ -70,13 +71,16 @@ export async function schedulePlaybook(
     );
     const hosts: Host[] = [control.host, ...others.filter((host) => host.name !== control.host.name)];
     const role = jobRole(delivery, control.host.name);
-    const { exitCode } = await runRole(`schedule ${title}`, role, hosts, inventory, reach, options);
+    // A file that the project has no more goes from the control host as well.
+    const { exitCode } = await runRole(`schedule ${title}`, role, hosts, inventory, reach, { ...options, prune: true });
     if (exitCode !== exitCodes.asDeclared) return exitCode;
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
   if (options.check === true) return exitCodes.asDeclared;
-  const next = await onHost(control.host, reach, (session) => tryOut(session, job));
+  const next = await onHost(control.host, reach, (session) =>
+    tryOut(session, job, dirname(lockFileOn(job, root, lockFile))),
+  );
   if (options.output !== 'json') {
     const reached = Object.keys(logins).join(', ');
     process.stdout.write(
@@ -105,6 +109,10 @@ function checkOptions({ calendar, delay, from }: ScheduleOptions): void {
   }
 }
 
+function lockFileOn({ name }: Job, root: string, lockFile: string): string {
+  return join(placesOf(name).repository, relative(root, lockFile));
+}
+
 function insideOf(root: string, file: string): string {
   const path = relative(root, file);
   if (!path.startsWith('..')) return path;
@@ -115,19 +123,15 @@ function insideOf(root: string, file: string): string {
 }
 
 /**
- * Runs the job with `--check`, as the user it has there: what it needs (Node, the project, its key, the hosts, secrets) is
- * then known to be there.
+ * Runs the job with `--check` as its service would: what it needs (Node, the project, its key, the hosts, secrets) is then
+ * known to be there, and that none of the restrictions is one too many.
  *
  * @returns when it is due next
  * @throws LabError SCHEDULE_CHECK
  */
-async function tryOut(session: Session, job: Job): Promise<string | null> {
-  const { user, home, program } = placesOf(job.name);
-  const environment = [`HOME=${home}`, `XDG_CACHE_HOME=${home}/cache`, `XDG_STATE_HOME=${home}/state`, 'LANG=C.UTF-8'];
-  const work = [job.node.path, `${program}/bin/lab.js`, 'schedule', 'work', job.name, '--check'];
-  const argv = ['env', '-C', home, ...environment, 'sh', '-c', 'exec "$@" 2>&1', 'lab', ...work];
-  const facts = new FactLoader(session);
-  const { exitCode, stdout } = await facts.run(argv, { user, timeoutSeconds: rehearsalSeconds });
+async function tryOut(session: Session, job: Job, lockFolder: string): Promise<string | null> {
+  const argv = ['sh', '-c', 'exec "$@" 2>&1', 'lab', ...tryCommand(job, lockFolder)];
+  const { exitCode, stdout } = await new FactLoader(session).run(argv, { timeoutSeconds: rehearsalSeconds });
   const jobs = await readJobs(session);
   if (exitCode === exitCodes.asDeclared || exitCode === exitCodes.changesFound)
     return jobs.find((one) => one.job.name === job.name)?.nextRun ?? null;

@@ -9,52 +9,71 @@ let control: StartedHost;
 let managed: StartedHost;
 let project: LabProject;
 
-const playbook = `import { definePlaybook, file } from 'labwright';
+/** Names that would mean something to a shell or to systemd. */
+const awkward = 'files/50% $(x) "é".txt';
+const playbook = (validate = '') => `import { definePlaybook, file } from 'labwright';
 import inventory from '../inventory/index.ts';
 
-export default definePlaybook({
-  inventory,
-  plays: [{ name: 'note', hosts: 'managed', resources: () => [file({ path: '/etc/note', source: '../files/50% $(x) "é".txt' })] }],
-});
+const note = () => [file({ path: '/etc/note', source: '../${awkward}'${validate} })];
+export default definePlaybook({ inventory, plays: [{ name: 'note', hosts: 'managed', resources: note }] });
+`;
+/** Called when the job fails. */
+const tell = `#!/bin/sh
+cat >"$HOME/told.json"
+echo "$LAB_JOB $LAB_JOB_EXIT_CODE: $LAB_JOB_SUMMARY" >"$HOME/told"
 `;
 
 beforeAll(async () => {
   [control, managed] = await Promise.all([startHost({ hostname: 'control' }), startHost({ hostname: 'managed' })]);
   project = labProject({
     ...inventoryFiles({ control, managed }),
-    'playbooks/note.ts': playbook,
-    'files/50% $(x) "é".txt': 'one\n',
+    'playbooks/note.ts': playbook(),
+    [awkward]: 'one\n',
     'keys/id_ed25519': '-----BEGIN OPENSSH PRIVATE KEY-----\nAAAA\n',
     'package.json': '{ "name": "homelab", "type": "module", "dependencies": { "labwright": "*" } }\n',
     '.gitignore': 'home/\n',
-    // What is told of a failure.
-    'tell.sh': '#!/bin/sh\ncat >"$HOME/told.json"; printf "%s %s" "$LAB_JOB" "$LAB_JOB_EXIT_CODE" >"$HOME/told"\n',
   });
   execFileSync('git', ['init', '--quiet'], { cwd: project.root });
+  await control.exec(['sh', '-c', 'cat >/usr/local/bin/tell-me && chmod 755 /usr/local/bin/tell-me'], tell);
+  before = await traces();
 });
 afterAll(async () => {
   project?.remove();
   await Promise.all([control?.remove(), managed?.remove()]);
 });
 
-const schedule = (...words: readonly string[]): Promise<LabOutcome> => project.lab(['schedule', ...words]);
-const onControl = ['note.ts', '--on', 'control', '--calendar', 'Mon *-*-* 04:30', '--delay', '0', '--no-type-check'];
+const lab = (...words: readonly string[]): Promise<LabOutcome> => project.lab(['schedule', ...words]);
+const schedule = (...more: readonly string[]) =>
+  lab('note.ts', '--on', 'control', '--calendar', 'Mon *-*-* 04:30', '--delay', '0', '--no-type-check', ...more);
+const notified = ['--notify-command', '/usr/local/bin/tell-me'];
 const note = async () => (await managed.exec(['cat', '/etc/note'])).stdout;
+const authorized = () => managed.sh('cat /root/.ssh/authorized_keys');
+const service = 'lab-schedule-note.service';
+
+/** What a job could leave on either host. */
+let before: string;
+const traces = async () =>
+  [
+    await control.sh(
+      'ls -A /var/lib /usr/local/lib /etc/systemd/system/* /var/lib/systemd/timers; cat /etc/passwd /etc/group',
+    ),
+    await control.sh('systemctl list-units --all --plain --no-legend "lab-schedule*" | cut -d " " -f 1'),
+    await authorized(),
+  ]
+    .join('\n')
+    .replace(/^lab\n/m, '');
 
 it('says what it would do, and does nothing', async () => {
-  const { exitCode, stdout, stderr } = await schedule(...onControl, '--check');
-  expect({ exitCode, stdout, stderr }).toMatchObject({
+  expect(await schedule('--check')).toMatchObject({
     exitCode: 2,
     stdout: expect.stringContaining('user lab-job-note'),
     stderr: expect.stringContaining('keys/id_ed25519 holds a private key and is not copied'),
   });
-  expect(await control.sh('ls /var/lib /etc/systemd/system; id lab-job-note 2>&1 || :')).not.toMatch(
-    /lab-schedule|uid=/,
-  );
+  expect(await traces()).toBe(before);
 });
 
-it('sets the job up, with all that it needs, and tries it out', async () => {
-  const { exitCode, stdout, stderr } = await schedule(...onControl);
+it('sets the job up with all that it needs, and tries it out without a change', async () => {
+  const { exitCode, stdout, stderr } = await schedule(...notified);
   expect({ exitCode, stdout, stderr }).toMatchObject({
     exitCode: 0,
     stdout: expect.stringMatching(
@@ -62,9 +81,71 @@ it('sets the job up, with all that it needs, and tries it out', async () => {
     ),
   });
   expect(await note()).toBe('');
+  // The key was made there, is nowhere else, and opens no more than it has to.
+  const key = await control.sh('cat /var/lib/lab-schedule/note/home/.ssh/id_ed25519.pub');
+  expect(await authorized()).toContain(
+    `restrict,from="${control.address}" ${key.split(' ').slice(0, 2).join(' ')} lab-schedule:note@control\n`,
+  );
+  expect(await control.sh('find /var/lib/lab-schedule/note/repository -name "id_ed25519*"')).toBe('');
+  // systemd's own grade of what the service is exposed to: 0 to 10, below 3 is "OK".
+  const grade = await control.sh(`systemd-analyze security --no-pager ${service} | tail -n 1`);
+  expect(Number(/level for \S+: ([\d.]+)/.exec(grade)?.[1])).toBeLessThan(2);
 });
 
 it('changes nothing the second time', async () => {
-  const { exitCode, stdout } = await schedule(...onControl);
+  const { exitCode, stdout } = await schedule(...notified);
   expect({ exitCode, stdout }).toMatchObject({ exitCode: 0, stdout: expect.stringContaining('0 changed') });
+});
+
+it('runs when it is due, which was while the host was off', async () => {
+  const stamp = '/var/lib/systemd/timers/stamp-lab-schedule-note.timer';
+  await control.sh(
+    `systemctl stop lab-schedule-note.timer; touch -d '8 days ago' ${stamp}; systemctl start lab-schedule-note.timer`,
+  );
+  await expect.poll(note, { timeout: 20_000, interval: 200 }).toBe('one\n');
+  await control.sh(
+    `while systemctl is-active --quiet ${service} || [ "$(systemctl is-active ${service})" = activating ]; do sleep 0.1; done`,
+  );
+  const { exitCode, stdout } = await lab('list', '--output', 'json');
+  expect(exitCode).toBe(0);
+  expect(JSON.parse(stdout)).toMatchObject({
+    version: 1,
+    jobs: [
+      {
+        ...{
+          host: 'control',
+          name: 'note',
+          playbook: 'playbooks/note.ts',
+          calendar: 'Mon *-*-* 04:30',
+          hosts: ['managed'],
+        },
+        ...{ state: 'succeeded', last: { exitCode: 0, summary: '1 change on 1 host' } },
+      },
+    ],
+  });
+});
+
+it('takes the project over as it is now, and tells of a failure', async () => {
+  project.write('playbooks/note.ts', playbook(`, validate: ['false', '%s']`));
+  project.write(awkward, 'two\n');
+  expect((await schedule(...notified)).exitCode).toBe(0);
+  const run = await lab('run', 'note');
+  expect(run).toMatchObject({ exitCode: 1, stdout: expect.stringContaining('managed | failed | file /etc/note') });
+  const told = async () => (await control.exec(['cat', '/var/lib/lab-schedule/note/home/told'])).stdout;
+  await expect.poll(told, { timeout: 10_000 }).toMatch(/^note 1: 1 host failed/);
+  const report = await control.sh('cat /var/lib/lab-schedule/note/home/told.json');
+  expect(JSON.parse(report)).toMatchObject({ status: 'failed', exitCode: 1, playbook: 'playbooks/note.ts' });
+  const { exitCode, stdout } = await lab('list');
+  expect({ exitCode, stdout }).toMatchObject({
+    exitCode: 1,
+    stdout: expect.stringMatching(/note .* failed \(1\) .*1 host failed/),
+  });
+});
+
+it('takes everything back', async () => {
+  const { exitCode, stdout, stderr } = await lab('remove', 'note');
+  expect({ exitCode, stdout, stderr }).toMatchObject({ exitCode: 0 });
+  expect(await traces()).toBe(before);
+  expect(await lab('list')).toMatchObject({ exitCode: 0, stdout: 'nothing is scheduled\n' });
+  expect(await lab('remove', 'note')).toMatchObject({ exitCode: 4, stderr: expect.stringContaining('SCHEDULE_JOB') });
 });
