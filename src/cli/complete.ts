@@ -29,6 +29,7 @@ function register(program: Command, commands: Commands): void {
       console.log = print;
       offer(root, playbookNames, playbooks);
       offer(root, hostNames, hosts);
+      offer(root, new Set(['when']), ['hourly', 'daily', 'weekly', 'monthly']);
       root.parse(words);
     });
 }

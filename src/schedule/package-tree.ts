@@ -10,8 +10,8 @@ interface Manifest {
   readonly optionalDependencies?: Readonly<Record<string, string>>;
 }
 
-/** The type check is done where the job is scheduled, and the compiler is larger than all the rest. */
-const leftOut = new Set(['typescript']);
+/** Types are checked where the job is scheduled (the compiler is larger than all the rest), and nobody is there to be asked. */
+const leftOut = new Set(['typescript', '@inquirer/prompts']);
 
 /**
  * The running package with all that it needs to run playbooks, as it is installed here: a control host needs no registry.

@@ -30,7 +30,7 @@ export interface Delivery {
   readonly node: { readonly file: string; readonly version: string };
   readonly token?: Secret | undefined;
   readonly identity?: Secret | undefined;
-  /** Hosts that the job logged in to before and does no more → as whom. */
+  /** Hosts on which the job shall have no key: those that it logged in to before, and the control host → as whom. */
   readonly formerLogins: ReadonlyMap<string, string>;
 }
 
@@ -56,7 +56,8 @@ export function jobRole(delivery: Delivery, control: string) {
         host.name === control && controlResources(delivery),
         login !== undefined &&
           withExports([control], (known) => {
-            const key = restrictedKey(known.get(control)?.key ?? '', from);
+            const sources = host.name === control ? [...from, '127.0.0.1', '::1'] : from;
+            const key = restrictedKey(known.get(control)?.key ?? '', sources);
             return key !== undefined && jobKey({ user: login.user, comment, key });
           }),
         former !== undefined && jobKey({ user: former, comment, key: null }),

@@ -15,7 +15,6 @@ import { type TarEntry, tar } from '../../schedule/tar.ts';
 import { readIdentities } from '../../secrets/identity.ts';
 import { LabError } from '../../shared/errors.ts';
 import { Secret } from '../../shared/secret.ts';
-import { formatEndpoint } from '../../transport/endpoint.ts';
 import { resolveEndpoint } from '../../transport/ssh-config.ts';
 import type { Control } from './control.ts';
 
@@ -81,11 +80,9 @@ function jumpHostsOf(host: Host, inventory: Inventory, seen: ReadonlySet<string>
 }
 
 /** Where connections of the control host come from. */
-export function sourcesOf(control: Control, seen: ControlHost, job: Job, more: readonly string[]): string[] {
-  const { host } = control;
+function sourcesOf({ host }: Control, seen: ControlHost, more: readonly string[]): string[] {
   const declared = [...host.addresses.values()].flat();
-  const own = Object.hasOwn(job.logins, host.name) ? ['127.0.0.1', '::1', host.connection.address] : [];
-  const all = [...seen.addresses, ...declared, ...own].filter((address) => /^[0-9a-fA-F.:]+$/.test(address));
+  const all = [...seen.addresses, ...declared].filter((address) => /^[0-9a-fA-F.:]+$/.test(address));
   return [...new Set([...all, ...more])].sort();
 }
 
@@ -109,7 +106,7 @@ export async function deliveryOf(
   for (const path of repository.secrets)
     process.stderr.write(`${path} holds a private key and is not copied to the control host\n`);
   const modules = dependencyEntries(root, new Set(['labwright']));
-  const from = sourcesOf(control, seen, job, options.from);
+  const from = sourcesOf(control, seen, options.from);
   if (from.length === 0) {
     throw new LabError('SCHEDULE_HOST', 'the control host has no address that the key could be bound to', {
       hint: 'say where its connections come from: --from ADDRESS',
@@ -130,11 +127,17 @@ export async function deliveryOf(
     token: options.notifyTokenFile === undefined ? undefined : await notifyToken(options.notifyTokenFile, {}),
     identity: options.secretsIdentity === undefined ? undefined : await identityIn(options.secretsIdentity),
     formerLogins: new Map(
-      Object.entries(before)
-        .filter(([name]) => !Object.hasOwn(job.logins, name))
-        .map(([name, { user }]) => [name, user]),
+      [[control.host.name, await userOn(control)], ...Object.entries(before).map(([name, { user }]) => [name, user])]
+        .map(([name = '', user = '']): [string, string] => [name, user])
+        .filter(([name]) => !Object.hasOwn(job.logins, name)),
     ),
   };
+}
+
+/** Its key is always declared on the control host, present or absent: pruned, it would take later keys along. */
+async function userOn({ host: { name, connection } }: Control): Promise<string> {
+  if (connection.transport === 'local' || connection.transport === 'docker') return 'root';
+  return (await resolveEndpoint({ ...connection, name })).user;
 }
 
 async function pack(entries: readonly TarEntry[], file: string): Promise<string> {
@@ -163,9 +166,4 @@ export function notifyOf({ notify, notifyCommand, notifyTokenFile }: DeliverOpti
     ...(notify !== undefined && { url: notify }),
     ...(notifyCommand !== undefined && { command: notifyCommand }),
   };
-}
-
-/** `root@10.77.1.10:22` */
-export function describeLogin(login: Login): string {
-  return formatEndpoint(login);
 }
