@@ -26,6 +26,8 @@ export interface ProcedurePlan {
   readonly steps: readonly ProcedureStep[];
   /** What has to wait, such as for a host that is down: told again at the end. */
   readonly pending: readonly string[];
+  /** What has been done when every step is done, in a sentence without a full stop; default `done`. */
+  outcome?(): string;
 }
 
 export interface ProcedureStep {

@@ -99,7 +99,7 @@ export async function runProcedure(options: ProcedureOptions): Promise<ExitCode>
       );
     }
   }
-  return finish(waits, 'done');
+  return finish(waits, plan.outcome?.() ?? 'done');
 }
 
 /** A usage error inside a step is a failed step all the same. */

@@ -2,8 +2,8 @@ import { type Document, isMap, parseDocument } from 'yaml';
 
 /**
  * The lock file that a job gets when its repository is copied once more: that of the repository, in which the pinned keys
- * are, with what the job has learned of the hosts since. Public keys of WireGuard are the hosts' own to tell, and the job
- * asks them regularly; where a host answered last depends on who asked.
+ * are, with what the job has learned of the hosts since. Public keys and links of WireGuard are the hosts' own to tell, and the
+ * job asks them regularly; where a host answered last depends on who asked.
  *
  * @param there the job's own lock file; null when there is none
  */
@@ -15,9 +15,8 @@ export function mergeLock(repository: string, there: string | null): string {
   if (there !== null && known.errors.length === 0) {
     // A host that the repository does not know any more stays forgotten.
     for (const host of keysAt(known, ['hosts']).filter((name) => document.hasIn(['hosts', name]))) {
-      for (const name of keysAt(known, ['hosts', host, 'wireguard']))
-        keep(document, known, ['hosts', host, 'wireguard', name]);
-      keep(document, known, ['hosts', host, 'endpoint']);
+      // As a whole: a key that was retired does not come back.
+      for (const part of ['wireguard', 'links', 'endpoint']) keep(document, known, ['hosts', host, part]);
     }
   }
   const text = String(document.toString({ lineWidth: 0 }));

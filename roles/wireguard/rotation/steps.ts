@@ -80,7 +80,8 @@ export function rotationSteps(context: Context, survey: Survey): ProcedurePlan {
       },
     },
   ];
-  if (rotation.moves.length > 0) return { findings, steps, pending: moves.pending };
+  const outcome = () => (moves.all.length === 1 ? '1 link has new keys' : `${moves.all.length} links have new keys`);
+  if (rotation.moves.length > 0) return { findings, steps, pending: moves.pending, outcome };
   const unused = params.onlyBegun ? discardSteps(context, survey, moves) : [];
   return { findings, steps: unused, pending: moves.pending };
 }

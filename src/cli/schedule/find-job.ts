@@ -7,7 +7,7 @@ import { asLabError, formatError, LabError } from '../../shared/errors.ts';
 import { suggestion } from '../../shared/suggest.ts';
 import { type Reach, reachHosts } from '../endpoints.ts';
 import { inventoryOf } from '../open-hosts.ts';
-import { withPasswords } from '../run-playbook.ts';
+import { withPasswords } from '../passwords.ts';
 import type { JobOptions } from '../schedule.ts';
 import { type Control, controlOf, onHost } from './control.ts';
 

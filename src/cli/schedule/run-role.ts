@@ -3,8 +3,10 @@ import type { Play, Playbook, RoleUse } from '../../playbook/contract.ts';
 import { type RunResult, run } from '../../runner/run.ts';
 import { openedSecrets } from '../../secrets/secret.ts';
 import type { Reach } from '../endpoints.ts';
+import { withPasswords } from '../passwords.ts';
 import type { ConnectOptions, ShowOptions } from '../run-options.ts';
-import { rendererFor, stopOnInterrupt, withPasswords } from '../run-playbook.ts';
+import { rendererFor } from '../run-playbook.ts';
+import { stopOnInterrupt } from '../stop-on-interrupt.ts';
 
 export type RoleOptions = ConnectOptions &
   ShowOptions & { readonly guardTimeout: number; readonly check?: boolean; readonly prune?: boolean };

@@ -4,6 +4,8 @@ import { dirname, join, relative, resolve } from 'node:path';
 import { lockFilePath, projectRoot } from '../../model/project-root.ts';
 import { selectHosts } from '../../model/select-hosts.ts';
 import type { Host } from '../../model/types.ts';
+import type { Playbook } from '../../playbook/contract.ts';
+import type { Procedure } from '../../playbook/procedure.ts';
 import { FactLoader } from '../../remote/facts/loader.ts';
 import type { Session } from '../../remote/session.ts';
 import { visible } from '../../report/visible.ts';
@@ -40,9 +42,7 @@ export async function schedulePlaybook(
   const control = controlOf(inventory, options.on);
   const lock = await lockOf(inventory, file);
   const lockFile = lockFilePath(inventoryFile);
-  const touched = selectHosts(inventory, limit.length > 0 ? limit : ['all']).filter((host) =>
-    playbook.plays.some((play) => selectHosts(inventory, play.hosts).some((one) => one.name === host.name)),
-  );
+  const touched = hostsOf(playbook, limit);
   if (touched.length === 0) throw new LabError('HOST_PATTERN', 'the job would have no host to work on');
   const logins = await loginsOf(touched, inventory, lock);
   const reach = await reachHosts(inventory, file, { accept: options.acceptNewHostKeys === true });
@@ -107,6 +107,14 @@ function checkOptions({ calendar, delay, from }: ScheduleOptions): void {
       found: address,
     });
   }
+}
+
+/** A procedure reads every host, whichever of them it is limited to: a key has two ends. */
+function hostsOf(playbook: Playbook | Procedure, limit: readonly string[]): readonly Host[] {
+  const { inventory } = playbook;
+  if (playbook.kind === 'procedure') return [...inventory.hosts.values()];
+  const played = new Set(playbook.plays.flatMap((play) => selectHosts(inventory, play.hosts).map(({ name }) => name)));
+  return selectHosts(inventory, limit.length > 0 ? limit : ['all']).filter(({ name }) => played.has(name));
 }
 
 function lockFileOn({ name }: Job, root: string, lockFile: string): string {

@@ -66,7 +66,7 @@ it('moves every link to new keys at a packet every 10 ms, and none is lost or la
   );
   const { exitCode, text } = await rotate({ maxAge: '0s' });
   const outcome = await Promise.all(traffic.map((each) => each.end()));
-  expect(text).toContain('exit 0: done');
+  expect(text).toContain('exit 0: 2 links have new keys');
   expect(exitCode).toBe(0);
   expect(outcome.map(({ lost }) => lost)).toEqual(flows.flatMap(() => [0, 0]));
   for (const { sent, longestMs } of outcome) {

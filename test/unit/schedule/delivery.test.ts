@@ -98,14 +98,20 @@ describe('the lock file of a job', () => {
 
   it('has the pinned keys of the repository, and what the job has learned', () => {
     const mine = lock(
-      nas('NEW', `    wireguard:\n      wg0: ${key('A')}\n      wg1: ${key('B')}\n    endpoint: me@nas:22\n`),
+      nas(
+        'NEW',
+        `    wireguard:\n      wg0: ${key('A')}\n      wg1: ${key('B')}\n    links:\n      vps: wg1 wg0 none active\n    endpoint: me@nas:22\n`,
+      ),
     );
     const there = lock(
-      `${nas('OLD', `    wireguard:\n      wg0: ${key('C')}\n    endpoint: root@192.0.2.1:22\n`)}  gone:\n    ssh:\n      - ssh-rsa X\n`,
+      `${nas('OLD', `    wireguard:\n      wg0: ${key('C')}\n    links:\n      vps: wg0 wg0 none active\n    endpoint: root@192.0.2.1:22\n`)}  gone:\n    ssh:\n      - ssh-rsa X\n`,
     );
     expect(mergeLock(mine, there)).toBe(
       lock(
-        nas('NEW', `    wireguard:\n      wg0: ${key('C')}\n      wg1: ${key('B')}\n    endpoint: root@192.0.2.1:22\n`),
+        nas(
+          'NEW',
+          `    wireguard:\n      wg0: ${key('C')}\n    links:\n      vps: wg0 wg0 none active\n    endpoint: root@192.0.2.1:22\n`,
+        ),
       ),
     );
   });
@@ -123,6 +129,7 @@ describe('the lock file of a job', () => {
 describe('the words after --', () => {
   it('are options of lab run', () => {
     expect(limitOfRun(['--limit', 'vps,nas', '--tags', '-x'])).toEqual(['vps', 'nas']);
+    expect(limitOfRun(['--max-age', '14d', '--drain', '5m'])).toEqual([]);
     expect(limitOfRun([])).toEqual([]);
   });
 
