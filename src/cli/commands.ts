@@ -14,6 +14,7 @@ export const commands: Record<string, () => Promise<CommandModule>> = {
   history: () => import('./history.ts'),
   rollback: () => import('./rollback.ts'),
   schedule: () => import('./schedule.ts'),
+  status: () => import('./status.ts'),
   resume: () => import('./resume.ts'),
   unlock: () => import('./unlock.ts'),
   exec: () => import('./exec.ts'),
