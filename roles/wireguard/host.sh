@@ -118,7 +118,7 @@ service() {
 state() {
 	for interface; do
 		present "$interface" || continue
-		printf 'interface %s\n' "$interface"
+		printf 'interface %s %s\n' "$interface" "$(wg show "$interface" public-key)"
 		wg show "$interface" allowed-ips | sed "s/^/peer $interface /"
 		for family in 4 6; do
 			ip "-$family" route show dev "$interface" proto "$protocol" | while read -r prefix _; do

@@ -85,9 +85,10 @@ export const tunnelInterfaces = defineResource({
   }),
   id: ({ tunnel }) => tunnel,
   async read(host, { wanted, all }) {
-    const [system, configs, units, running, psks] = await Promise.all([
+    const [system, configs, publicKeys, units, running, psks] = await Promise.all([
       host.system(),
       Promise.all(all.map((name) => host.content(configFile(name)))),
+      Promise.all(all.map((name) => host.content(publicKeyFile(name)))),
       // Asked in any case, so that it costs no round trip of its own; without systemd there are no units.
       Promise.all(wanted.map(({ name }) => host.unit(`wg-quick@${name}.service`).catch(unlessSystemd(host)))),
       runningState(host, all),
@@ -100,6 +101,7 @@ export const tunnelInterfaces = defineResource({
     return {
       system,
       configs: new Map(all.map((name, index) => [name, textOf(configs[index])])),
+      publicKeys: new Map(all.map((name, index) => [name, textOf(publicKeys[index])?.trim() ?? null])),
       units: new Map(wanted.map(({ name }, index) => [name, units[index] ?? null])),
       running,
       psks: new Map(psks.map(({ path, sha256 }) => [path, sha256?.slice(0, 16) ?? null])),
@@ -123,6 +125,8 @@ export const tunnelInterfaces = defineResource({
       const isUp = current.running.interfaces.has(name);
       const newKeys = changes.length > 0 && presharedKeys.some(({ secret }) => secret !== undefined);
       const differs = !samePeers(peersIn(config), current.running.peers.get(name));
+      const key = current.publicKeys.get(name) ?? null;
+      const keyDiffers = isUp && key !== null && current.running.keys.get(name) !== key;
       if (before !== config) {
         changes.push({
           attribute: `configuration of ${name}`,
@@ -138,10 +142,10 @@ export const tunnelInterfaces = defineResource({
           ],
           risk,
         });
-      } else if (isUp && (differs || newKeys))
+      } else if (isUp && (differs || newKeys || keyDiffers))
         changes.push({
-          attribute: `peers of ${name}`,
-          before: differs ? 'not as in its file' : 'with their old preshared keys',
+          attribute: keyDiffers ? `key of ${name}` : `peers of ${name}`,
+          before: keyDiffers || differs ? 'not as in its file' : 'with their old preshared keys',
           after: 'as in its file',
           apply: [script('sync', name)],
           revert: [script('sync', name)],
@@ -274,6 +278,8 @@ function unlessSystemd(host: Facts) {
 
 interface RunningState {
   readonly interfaces: ReadonlySet<string>;
+  /** Interface → the public key that it runs with. */
+  readonly keys: ReadonlyMap<string, string>;
   /** Interface → public key → prefixes. */
   readonly peers: ReadonlyMap<string, ReadonlyMap<string, string>>;
   /** `INTERFACE PREFIX` of the routes that are ours. */
@@ -284,6 +290,7 @@ interface RunningState {
 async function runningState(host: Facts, all: readonly string[]): Promise<RunningState> {
   const { stdout, exitCode } = await host.run([hostScript, 'state', ...all]);
   const interfaces = new Set<string>();
+  const keys = new Map<string, string>();
   const peers = new Map<string, Map<string, string>>();
   const routes: string[] = [];
   const presharedKeys: string[] = [];
@@ -291,12 +298,13 @@ async function runningState(host: Facts, all: readonly string[]): Promise<Runnin
     const [word, name = '', ...rest] = line.split(/[ \t]+/);
     if (word === 'interface') {
       interfaces.add(name);
+      keys.set(name, rest[0] ?? '');
       peers.set(name, new Map());
     } else if (word === 'peer') peers.get(name)?.set(rest[0] ?? '', rest.slice(1).sort().join(' '));
     else if (word === 'route') routes.push(`${name} ${rest[0]}`);
     else if (word === 'psk') presharedKeys.push(name);
   }
-  return { interfaces, peers, routes, presharedKeys };
+  return { interfaces, keys, peers, routes, presharedKeys };
 }
 
 function samePeers(wanted: ReadonlyMap<string, string>, running: ReadonlyMap<string, string> | undefined): boolean {

@@ -53,7 +53,7 @@ export class TunnelHosts<Name extends string> {
     return family === 4 ? `10.80.0.${number}` : `fd80::${number}`;
   }
 
-  inventory(): Inventory {
+  #input(): InventoryInput {
     const entry = (name: Name, at: number) => {
       const vpn = [this.inside(name), this.inside(name, 6)];
       const { address } = this.hosts[name];
@@ -67,7 +67,24 @@ export class TunnelHosts<Name extends string> {
       hosts: Object.fromEntries(this.names.map(entry)),
       ...this.more,
     };
-    return resolveInventory(input as InventoryInput, { at: undefined });
+    return input as InventoryInput;
+  }
+
+  inventory(): Inventory {
+    return resolveInventory(this.#input(), { at: undefined });
+  }
+
+  /** The same as a file of a repository, with further hosts. */
+  inventoryModule(more: Readonly<Record<string, StartedHost>> = {}): string {
+    const [first] = Object.values<StartedHost>(this.hosts);
+    const others = Object.entries(more).map(([name, { address }]) => [name, { address }] as const);
+    const input = this.#input();
+    const whole = {
+      ...input,
+      ssh: { user: 'root', identityFile: first?.identityFile },
+      hosts: { ...input.hosts, ...Object.fromEntries(others) },
+    };
+    return `import { defineInventory } from 'labwright';\nexport default defineInventory(${JSON.stringify(whole, null, 2)});\n`;
   }
 
   get exportMemory(): ExportMemory {

@@ -119,6 +119,10 @@ function problemsAt(side: Side, other: Side): string[] {
   if (end === undefined) return [`${name} has no link to ${other.name}: run the playbook with the role wireguard`];
   if (!reading.running.has(end.interface))
     return [`${end.interface} is down on ${name}: systemctl status wg-quick@${end.interface}`];
+  if (reading.running.get(end.interface) !== reading.state.keys.get(end.interface))
+    return [
+      `${end.interface} of ${name} runs with another key than its file has: run the playbook with the role wireguard`,
+    ];
   if (!reading.peers.has(`${end.interface} ${end.peerKey}`))
     return [`${other.name} is no peer on ${end.interface} of ${name}: run the playbook with the role wireguard`];
   const missing = prefixes.filter((prefix) => !reading.routes.has(`${end.interface} ${prefix}`));

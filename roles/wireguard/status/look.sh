@@ -3,14 +3,15 @@
 #
 # usage: … INTERFACE…
 # prints: now SECONDS
-#         interface NAME
+#         interface NAME KEY
 #         peer NAME KEY HANDSHAKE-SECONDS RECEIVED SENT ENDPOINT
 #         route NAME PREFIX
 set -u
 printf 'now %s\n' "$(date +%s)"
 for interface; do
-	[ -e "/sys/class/net/$interface" ] && wg show "$interface" peers >/dev/null 2>&1 || continue
-	printf 'interface %s\n' "$interface"
+	[ -e "/sys/class/net/$interface" ] || continue
+	key=$(wg show "$interface" public-key 2>/dev/null) || continue
+	printf 'interface %s %s\n' "$interface" "$key"
 	# Three of wg(8), one after the other; `wg show dump` would print private and preshared keys as well.
 	{
 		wg show "$interface" latest-handshakes | sed 's/^/handshake /'

@@ -23,7 +23,8 @@ export interface Reading {
   readonly made: ReadonlyMap<string, number>;
   /** The clock of the host, seconds since the epoch. */
   readonly now: number;
-  readonly running: ReadonlySet<string>;
+  /** Interfaces that are up → the public key that they run with. */
+  readonly running: ReadonlyMap<string, string>;
   /** `INTERFACE KEY` → the peer with this key there. */
   readonly peers: ReadonlyMap<string, PeerReading>;
   /** `INTERFACE PREFIX` */
@@ -49,13 +50,13 @@ export async function readLinks(facts: Facts, params: Params): Promise<Reading> 
 /** What `look.sh` printed; a line that is none of its own is left out. */
 export function parseLook(text: string): Omit<Reading, 'state' | 'made'> {
   let now = 0;
-  const running = new Set<string>();
+  const running = new Map<string, string>();
   const peers = new Map<string, PeerReading>();
   const routes = new Set<string>();
   for (const line of text.split('\n')) {
     const [word, name = '', ...rest] = line.split(' ');
     if (word === 'now') now = Number(name);
-    else if (word === 'interface') running.add(name);
+    else if (word === 'interface') running.set(name, rest[0] ?? '');
     else if (word === 'route') routes.add(`${name} ${rest[0]}`);
     else if (word === 'peer') {
       const [key, handshake, received, sent, endpoint] = rest;

@@ -17,26 +17,10 @@ beforeAll(async () => {
   ]);
   await tunnel.apply();
   await tunnel.reachesAll();
-  const { gateway, nas, node } = tunnel.hosts;
-  const vpn = (name: (typeof names)[number]) => JSON.stringify([tunnel.inside(name), tunnel.inside(name, 6)]);
   project = labProject({
     'package.json': '{ "name": "homelab", "type": "module" }\n',
-    'inventory/lab.lock.yml': lockFile({ control, gateway, nas, node }),
-    'inventory/index.ts': `import { defineInventory } from 'labwright';
-export default defineInventory({
-  ssh: { user: 'root', identityFile: '${control.identityFile}' },
-  networks: {
-    outside: { prefixes: '172.16.0.0/12', public: true },
-    vpn: { prefixes: ['10.80.0.0/24', 'fd80::/64'], tunnel: true },
-  },
-  hosts: {
-    control: { address: '${control.address}' },
-    gateway: { addresses: { outside: '${gateway.address}', vpn: ${vpn('gateway')} } },
-    nas: { address: '${nas.address}', addresses: { vpn: ${vpn('nas')} } },
-    node: { address: '${node.address}', addresses: { vpn: ${vpn('node')} } },
-  },
-});
-`,
+    'inventory/lab.lock.yml': lockFile({ control, ...tunnel.hosts }),
+    'inventory/index.ts': tunnel.inventoryModule({ control }),
     'playbooks/rotate-keys.ts': `import { rotateKeys } from 'labwright/roles/wireguard';
 import inventory from '../inventory/index.ts';
 export default rotateKeys({ inventory, maxAge: '30d', drain: '5s' });

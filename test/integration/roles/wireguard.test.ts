@@ -74,7 +74,7 @@ const nothingLeft = async () => {
       await tunnel.hosts[name].sh(
         'wg show interfaces; ls -A /etc/wireguard; ls /usr/local/sbin/lab-wireguard 2>/dev/null || true',
       ),
-    ).toBe('\n');
+    ).toBe('');
     expect(
       await tunnel.hosts[name].sh('ip route show proto 76; systemctl list-units -q --no-legend "wg-quick@*"'),
     ).toBe('');
