@@ -1,5 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { Secret } from '../../src/index.ts';
+import type { Peer } from './mesh.ts';
 import { activeEnd, counterpart, isDeviceInterface, type LinkEnd, nothing, type TunnelState } from './state.ts';
 
 /** The states of hosts and devices by name. */
@@ -22,14 +23,15 @@ export interface WantedLinks {
  * that carries most links at each end. Of a peer that this run does not read, what the host itself knows wins over the lock file,
  * which may be an old one: nobody loses a link because a host is down or left out. A preshared key that the two ends do not share is made anew, when both can be given it.
  *
- * @param peers with whom the model wants a link
+ * @param peers with whom the model wants a link; one with a device begins only when the device is let in, never by what a lock file
+ *   says: it may be one of before the device was revoked
  * @param reached hosts that this run reads: only they can be given a key
  * @param agreed the same key for both ends, within a run
  */
 export function wantedLinks(
   self: string,
   base: string,
-  peers: readonly string[],
+  peers: readonly Pick<Peer, 'name' | 'isDevice'>[],
   states: States,
   reached: (host: string) => boolean,
   agreed: (name: string) => NewPresharedKey,
@@ -37,14 +39,14 @@ export function wantedLinks(
   const own = states.get(self) ?? nothing;
   const links = new Map<string, readonly LinkEnd[]>();
   const newKeys = new Map<string, NewPresharedKey>();
-  for (const peer of peers) {
+  for (const { name: peer, isDevice } of peers) {
     const other = states.get(peer) ?? nothing;
     const keyOf = ({ peerInterface, peerKey }: LinkEnd) => {
       const told = other.keys.get(peerInterface) ?? null;
       return reached(peer) ? told : (peerKey ?? told);
     };
     const alive = (own.links.get(peer) ?? []).filter((end) => own.keys.has(end.interface) && keyOf(end) !== null);
-    const isNew = activeEnd(alive) === undefined && other.keys.size > 0;
+    const isNew = !isDevice && activeEnd(alive) === undefined && other.keys.size > 0;
     const ends = isNew ? [...alive, firstEnd(self, base, own, other)] : alive;
     if (ends.length === 0) continue;
     links.set(
@@ -52,7 +54,7 @@ export function wantedLinks(
       ends.map((before) => {
         const end = { ...before, peerKey: keyOf(before) };
         const theirs = counterpart(end, other, self)?.presharedKey ?? null;
-        if (isDeviceInterface(end.peerInterface) || !reached(peer)) return end;
+        if (isDevice || !reached(peer)) return end;
         if (end.presharedKey !== null && theirs === end.presharedKey) return end;
         const key = agreed(pairName(self, end.interface, peer, end.peerInterface));
         newKeys.set(`${peer} ${end.interface}`, key);

@@ -1,7 +1,7 @@
 import type { Host, Inventory } from '../../src/index.ts';
 import { LabError } from '../../src/index.ts';
 import { contains, overlap, parseAddress, parsePrefix } from '../../src/model/ip-address.ts';
-import type { Params } from './params.ts';
+import { type Params, portOf } from './params.ts';
 import { linkLocalOf } from './probe-address.ts';
 
 /** One end of a tunnel as the model has it. */
@@ -111,6 +111,11 @@ export function devicesOf(
   );
 }
 
+/** The gateway that devices dial. */
+export function deviceGateway(inventory: Inventory, params: Params): string | undefined {
+  return membersOf(inventory, params).find(({ gateway }) => gateway)?.host;
+}
+
 function peersOfGateway(self: Member, members: readonly Member[], inventory: Inventory, params: Params): Peer[] {
   const first = members.find(({ gateway }) => gateway);
   const devices = [...devicesOf(inventory, params)];
@@ -192,6 +197,13 @@ function publicAddress({ host }: Member, inventory: Inventory): string | null {
   const open = [...addresses].find(([name]) => inventory.networks.get(name)?.public === true)?.[1][0];
   const other = [...addresses].find(([name]) => inventory.networks.get(name)?.tunnel !== true)?.[1][0];
   return open ?? other ?? null;
+}
+
+/** Where devices dial a gateway: `203.0.113.10:51820`. */
+export function endpointOf(host: string, interfaceName: string, inventory: Inventory, params: Params): string | null {
+  const member = membersOf(inventory, params).find((one) => one.host === host);
+  const address = member === undefined ? null : publicAddress(member, inventory);
+  return address === null ? null : endpoint(address, portOf(params, interfaceName));
 }
 
 /** The other's address on a network that both have a wire to. */

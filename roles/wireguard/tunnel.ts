@@ -1,6 +1,6 @@
 import { file, packages, type ResourceTree, type RoleContext, type SystemFact, sysctl } from '../../src/index.ts';
 import { readRoleFile } from '../../src/shared/own-package.ts';
-import { mainInterface, newPresharedKey, type States, wantedLinks } from './links.ts';
+import { mainInterface, type NewPresharedKey, newPresharedKey, type States, wantedLinks } from './links.ts';
 import { type Tunnel, tunnelOf } from './mesh.ts';
 import { interfacesOf, type Params } from './params.ts';
 import { hostScript, linksFile, peersOn, publicKeyFile, renderConfig, renderLinks } from './render.ts';
@@ -17,6 +17,8 @@ export interface Transition {
   readonly links: (own: TunnelState) => TunnelState['links'];
   /** What is taken away is destroyed: no copy stays for a rollback. */
   readonly final: boolean;
+  /** Preshared keys with devices, which are made elsewhere: `PEER INTERFACE` → key. */
+  readonly presharedKeys?: ReadonlyMap<string, NewPresharedKey>;
 }
 
 const unchanged: Transition = { added: [], onlyKeys: false, links: ({ links }) => links, final: false };
@@ -74,11 +76,12 @@ function linked(
   const { links, newKeys } = wantedLinks(
     host.name,
     params.interface,
-    tunnel.peers.map(({ name }) => name),
+    tunnel.peers,
     changed,
     (peer) => reached.has(peer),
     (name) => agreed(`preshared key ${name}`, newPresharedKey),
   );
+  const secretOf = (end: string) => (transition.presharedKeys?.get(end) ?? newKeys.get(end))?.secret;
   const all = interfacesOf(params);
   const used = all.filter((name) => peersOn(name, links).length > 0);
   const names = used.length > 0 ? used : [mainInterface(own, params.interface)];
@@ -93,7 +96,7 @@ function linked(
         presharedKeys: peersOn(name, links).flatMap(({ peer, end }) =>
           end.presharedKey === null
             ? []
-            : [{ peer, fingerprint: end.presharedKey, secret: newKeys.get(`${peer} ${name}`)?.secret }],
+            : [{ peer, fingerprint: end.presharedKey, secret: secretOf(`${peer} ${name}`) }],
         ),
       })),
     }),

@@ -1,7 +1,6 @@
-import type { Role, RoleContext, RoleUse } from '../../../src/index.ts';
-import type { Params } from '../params.ts';
+import type { RoleUse } from '../../../src/index.ts';
+import { changedTunnel } from '../changed-tunnel.ts';
 import type { LinkEnd, TunnelState } from '../state.ts';
-import type { Transition } from '../tunnel.ts';
 import type { Move } from './due.ts';
 
 /** What a step of a rotation makes of the links that move; all others stay as they are. */
@@ -51,28 +50,14 @@ function endsAfter(
 }
 
 /** The role in one step of a rotation: the whole tunnel, with what the step changes of it. */
-export function phaseOf(
-  role: Role,
-  declare: (context: RoleContext<Params>, transition: Transition) => ReturnType<RoleUse['role']['resources']>,
-  phase: Phase,
-  moves: readonly Move[],
-  params: Readonly<Record<string, unknown>>,
-): RoleUse {
-  const definition = role.definition as unknown as RoleUse['role'];
-  const resources = (context: RoleContext<Params>) => {
-    const { name } = context.host;
-    const added = ['key', 'stage'].includes(phase) ? moves.flatMap(({ target }) => target.get(name) ?? []) : [];
-    return declare(context, {
-      added,
+export function phaseOf(phase: Phase, moves: readonly Move[], params: Readonly<Record<string, unknown>>): RoleUse {
+  return changedTunnel(
+    (name) => ({
+      added: ['key', 'stage'].includes(phase) ? moves.flatMap(({ target }) => target.get(name) ?? []) : [],
       onlyKeys: phase === 'key',
       links: (own) => linksAfter(phase, name, own, moves),
       final: phase === 'retire' || phase === 'unstage',
-    });
-  };
-  return {
-    kind: 'role',
-    role: { ...definition, resources: resources as RoleUse['role']['resources'] },
+    }),
     params,
-    at: undefined,
-  };
+  );
 }

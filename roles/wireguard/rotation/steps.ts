@@ -1,7 +1,5 @@
 import { LabError } from '../../../src/index.ts';
 import type { ProcedureContext, ProcedurePlan, ProcedureStep } from '../../../src/playbook/procedure.ts';
-import { declareTunnel } from '../tunnel.ts';
-import { wireguard } from '../wireguard.ts';
 import { Canaries } from './canaries.ts';
 import { drain } from './drain.ts';
 import { type Move, progressOf } from './due.ts';
@@ -127,8 +125,7 @@ export function abortSteps(context: Context, survey: Survey): ProcedurePlan {
 }
 
 function useOf({ params }: Context) {
-  return (phase: Phase, moves: readonly Move[]) =>
-    phaseOf(wireguard as never, declareTunnel, phase, moves, params.wireguard);
+  return (phase: Phase, moves: readonly Move[]) => phaseOf(phase, moves, params.wireguard);
 }
 
 function isCompromised({ compromised }: RotationParams): boolean {

@@ -61,6 +61,13 @@ export function statusOf(a: Side, b: Side): LinkStatus {
   return { ...link, ...counters, state, problems: [...problems, ...more] };
 }
 
+const hostsRotate =
+  'a rotation of keys is under way, or was interrupted: lab resume finishes it, lab resume --abort takes it back';
+
+function deviceRotates({ name }: Side): string {
+  return `${name} has new keys that it has not used yet: lab device rotate ${name} goes on, with --abort takes them back`;
+}
+
 function judge(
   a: Side,
   b: Side,
@@ -75,10 +82,7 @@ function judge(
   if (asked.length === 0) return ['unknown', [`neither ${a.name} nor ${b.name} could be asked`]];
   if (problems.length > 0) return ['down', []];
   if (isRotating(a, b) || isRotating(b, a))
-    return [
-      'rotating',
-      ['a rotation of keys is under way, or was interrupted: lab resume finishes it, lab resume --abort takes it back'],
-    ];
+    return ['rotating', [device === undefined ? hostsRotate : deviceRotates(device)]];
   if (session) return ['up', []];
   if (device !== undefined) return ['idle', []];
   const mute = [a, b].find(({ reading }) => reading === undefined);
@@ -116,6 +120,10 @@ function problemsAt(side: Side, other: Side): string[] {
   if (reading === undefined || other.device?.keys.size === 0) return [];
   if (reading.state.keys.size === 0) return [`${name} has no key: the role wireguard was not run there`];
   const end = endAt(side, other);
+  if (end === undefined && other.device !== undefined)
+    return [
+      `${name} does not let ${other.name} in: lab device revoke ${other.name}, then lab device add ${other.name}`,
+    ];
   if (end === undefined) return [`${name} has no link to ${other.name}: run the playbook with the role wireguard`];
   if (!reading.running.has(end.interface))
     return [`${end.interface} is down on ${name}: systemctl status wg-quick@${end.interface}`];

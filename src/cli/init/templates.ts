@@ -22,8 +22,8 @@ export function repositoryFiles(options: TemplateOptions): Readonly<Record<strin
   };
 }
 
-/** Lines that a `.gitignore` needs: dependencies, and what lab keeps on this machine. */
-export const ignored = ['node_modules/', '.lab/'];
+/** Lines that a `.gitignore` needs: dependencies, what lab keeps on this machine, and the configurations of devices. */
+export const ignored = ['node_modules/', '.lab/', '/*.conf'];
 const gitignore = `${ignored.join('\n')}\n`;
 
 function manifest({ name, dependency }: TemplateOptions): string {

@@ -27,7 +27,8 @@ function links(states: Record<string, TunnelState>, reached: readonly string[], 
     return key;
   };
   const all = new Map(Object.entries(states));
-  const wanted = wantedLinks('vps', 'wg0', peers, all, (host) => reached.includes(host), agreed);
+  const named = peers.map((name) => ({ name, isDevice: name === 'phone' }));
+  const wanted = wantedLinks('vps', 'wg0', named, all, (host) => reached.includes(host), agreed);
   return { ...wanted, nas: wanted.links.get('nas'), asked: [...made.keys()] };
 }
 
@@ -87,10 +88,11 @@ describe('the links of a host', () => {
     expect(links({ vps, nas: state('nas', ['wg0']) }, ['nas'], []).links.size).toBe(0);
   });
 
-  it('with a device need its key alone, which the lock file has', () => {
+  it('with a device begin when it is let in, and not by what a lock file says', () => {
     const phone: TunnelState = { keys: new Map([['device', keyOf('phone')]]), links: new Map() };
-    const found = links({ vps: state('vps', ['wg0']), phone }, [], ['phone']).links.get('phone');
-    expect(found).toEqual([end('wg0', { peerInterface: 'device', presharedKey: null, peerKey: keyOf('phone') })]);
+    expect(links({ vps: state('vps', ['wg0']), phone }, [], ['phone']).links.size).toBe(0);
+    const own = end('wg0', { peerInterface: 'device', peerKey: keyOf('phone') });
+    expect(links({ vps: state('vps', ['wg0'], { phone: [own] }) }, [], ['phone']).links.get('phone')).toEqual([own]);
   });
 });
 

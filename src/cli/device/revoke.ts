@@ -1,0 +1,37 @@
+import { resolve } from 'node:path';
+import { revokeDevice } from '../../../roles/wireguard/devices/procedures.ts';
+import { paramsFor } from '../../../roles/wireguard/host-params.ts';
+import { deviceGateway } from '../../../roles/wireguard/mesh.ts';
+import { type ExitCode, exitCodes, LabError } from '../../shared/errors.ts';
+import type { DeviceOptions } from '../device.ts';
+import { lockOf } from '../host-keys.ts';
+import { inventoryOf } from '../open-hosts.ts';
+import { operateProcedure } from '../procedure.ts';
+
+/** `lab device revoke`: also of a device that is no longer in the inventory. */
+export async function revokeDeviceNamed(name: string, options: DeviceOptions): Promise<ExitCode> {
+  const { inventory, file } = await inventoryOf(options.inventory);
+  const known = (await lockOf(inventory, file)).wireguard('device', name).keys.size > 0;
+  if (!known && !inventory.devices.has(name))
+    throw new LabError('HOST_PATTERN', `there is no device "${name}"`, {
+      expected: [...inventory.devices.keys()].join(', ') || 'a device of the inventory',
+      found: name,
+    });
+  const params = paramsFor([...inventory.hosts.values()][0]);
+  const gateway = deviceGateway(inventory, params);
+  if (gateway === undefined)
+    throw new LabError('PLAN_IMPOSSIBLE', `the tunnel "${params.network}" has no gateway that devices dial`);
+  const link = { device: name, gateway, params: paramsFor(inventory.hosts.get(gateway)) };
+  const exitCode = await operateProcedure(revokeDevice(inventory, link), resolve(file), {
+    ...options,
+    limit: ['all'],
+    check: false,
+    guardSeconds: options.guardTimeout,
+    given: {},
+  });
+  if (exitCode !== exitCodes.asDeclared) return exitCode;
+  const lock = await lockOf(inventory, file);
+  lock.setWireguard('device', name, { keys: new Map(), links: new Map() });
+  await lock.save();
+  return exitCode;
+}

@@ -1,0 +1,157 @@
+import { statSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, it, vi } from 'vitest';
+import { type StartedHost, startHost } from '../../support/host.ts';
+import { type LabProject, labProject, lockFile } from '../../support/lab-project.ts';
+import { TunnelHosts } from '../../support/tunnel.ts';
+
+// A phone that is no managed host, and has nothing but the file that it was given.
+
+vi.setConfig({ testTimeout: 180_000 });
+const names = ['gateway', 'nas'] as const;
+let tunnel: TunnelHosts<(typeof names)[number]>;
+let phone: StartedHost;
+let project: LabProject;
+
+beforeAll(async () => {
+  [tunnel, phone] = await Promise.all([
+    TunnelHosts.start(names),
+    startHost({ packages: ['wireguard-tools', 'wireguard-go', 'iputils-ping'] }),
+  ]);
+  tunnel.more = { devices: { phone: { addresses: { vpn: ['10.80.0.100', 'fd80::100'] } } } };
+  project = labProject({
+    'inventory/index.ts': tunnel.inventoryModule(),
+    'inventory/lab.lock.yml': lockFile(tunnel.hosts),
+    'playbooks/site.ts': `import { definePlaybook } from 'labwright';
+import wireguard from 'labwright/roles/wireguard';
+import inventory from '../inventory/index.ts';
+export default definePlaybook({ inventory, plays: [{ name: 'tunnel', hosts: ['all'], roles: [wireguard] }] });
+`,
+  });
+  expect((await run()).exitCode).toBe(0);
+}, 240_000);
+afterAll(async () => {
+  project?.remove();
+  await Promise.all([tunnel?.remove(), phone?.remove()]);
+});
+
+const lab = (...words: readonly string[]) => project.lab(words);
+const run = () => lab('run', 'site.ts', '--no-type-check');
+/** Loads a configuration on the phone, as its app would. */
+const load = async (file: string) => {
+  await phone.sh(
+    'wg-quick down phone >/dev/null 2>&1; rm -f /etc/wireguard/phone.conf; sysctl -q -w net.ipv6.conf.default.disable_ipv6=0',
+  );
+  await phone.exec(['sh', '-c', 'umask 077; cat >/etc/wireguard/phone.conf'], project.read(file));
+  await phone.sh('wg-quick up phone 2>&1');
+};
+const reaches = async (address: string) => {
+  const { exitCode } = await phone.exec([
+    'sh',
+    '-c',
+    `for i in 1 2 3 4 5 6 7 8 9 10 11 12; do ping -c 1 -W 1 ${address} >/dev/null && exit 0; done; exit 1`,
+  ]);
+  return exitCode === 0;
+};
+const reachesNothing = async () =>
+  (await phone.exec(['ping', '-c', '3', '-W', '1', tunnel.inside('gateway')])).exitCode !== 0;
+const valueIn = (text: string, name: string) => new RegExp(`^${name} = (.+)$`, 'm').exec(text)?.[1] ?? '';
+
+it('lets a device in, which reaches every host inside', async () => {
+  const { exitCode, stdout, stderr } = await lab('device', 'add', 'phone');
+  expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: '' });
+  expect(stdout).toMatch(/gateway lets phone in by wg0/);
+  const text = project.read('phone.conf');
+  expect(statSync(join(project.root, 'phone.conf')).mode & 0o777).toBe(0o600);
+  // The secrets are in that file, and in nothing that was printed or kept.
+  for (const name of ['PrivateKey', 'PresharedKey']) {
+    expect(valueIn(text, name)).toMatch(/^[A-Za-z0-9+/]{43}=$/);
+    expect(stdout).not.toContain(valueIn(text, name));
+    expect(project.read('inventory/lab.lock.yml')).not.toContain(valueIn(text, name));
+  }
+  const hosts = Object.values(tunnel.hosts);
+  for (const host of hosts)
+    expect(
+      await host.sh(`grep -rl -F -e '${valueIn(text, 'PrivateKey')}' /etc /var /root /run 2>/dev/null || true`),
+    ).toBe('');
+  await load('phone.conf');
+  for (const name of names)
+    for (const family of [4, 6] as const) expect(await reaches(tunnel.inside(name, family))).toBe(true);
+  const listed = await lab('device', 'list', '--output', 'json');
+  expect(JSON.parse(listed.stdout)).toMatchObject({
+    devices: [{ name: 'phone', interface: 'wg0', handshakeAge: expect.any(Number) }],
+  });
+  const key = await phone.sh('wg show phone public-key');
+  expect(await tunnel.hosts.gateway.sh('wg show wg0 peers')).toContain(key.trim());
+});
+
+it('is what a run declares, and done once', async () => {
+  expect((await run()).stdout).toContain('0 changed');
+  const again = await lab('device', 'add', 'phone', '--file', 'again.conf');
+  expect(again).toMatchObject({ exitCode: 4, stderr: expect.stringContaining('phone has keys already') });
+  expect(project.exists('again.conf')).toBe(false);
+});
+
+it('refuses a device that is not in the inventory, and a file that is there', async () => {
+  expect(await lab('device', 'add', 'watch')).toMatchObject({
+    exitCode: 4,
+    stderr: expect.stringMatching(/the inventory has no device "watch"[\s\S]*expected +phone/),
+  });
+  expect(await lab('device', 'rotate', 'phone', '--file', 'phone.conf', '--wait', '0')).toMatchObject({
+    exitCode: 4,
+    stderr: expect.stringContaining('the only copy of a private key'),
+  });
+  expect((await run()).stdout).toContain('0 changed');
+  expect(await reaches(tunnel.inside('nas'))).toBe(true);
+});
+
+it('gives it new keys while the old ones work, and destroys those when the new ones are used', async () => {
+  const first = await lab('device', 'rotate', 'phone', '--file', 'new.conf', '--wait', '0', '--no-qr');
+  expect(first).toMatchObject({ exitCode: 3, stdout: expect.stringContaining('has not used its new keys yet') });
+  expect(await reaches(tunnel.inside('nas'))).toBe(true);
+  expect((await lab('status', 'wireguard')).stdout).toMatch(/gateway – phone +rotating/);
+  expect((await run()).stdout).toContain('0 changed');
+  const text = project.read('new.conf');
+  expect(valueIn(text, 'PublicKey')).not.toBe(valueIn(project.read('phone.conf'), 'PublicKey'));
+  await load('new.conf');
+  await phone.exec(['ping', '-c', '2', '-W', '1', tunnel.inside('gateway')]);
+  const second = await lab('device', 'rotate', 'phone', '--wait', '60');
+  expect(second).toMatchObject({ exitCode: 0, stdout: expect.stringContaining('phone has new keys') });
+  for (const name of names) expect(await reaches(tunnel.inside(name))).toBe(true);
+  expect((await run()).stdout).toContain('0 changed');
+  await load('phone.conf');
+  expect(await reachesNothing()).toBe(true);
+  await load('new.conf');
+  expect(await reaches(tunnel.inside('nas'))).toBe(true);
+});
+
+it('takes new keys back that were not used', async () => {
+  const before = await tunnel.hosts.gateway.sh('cat /etc/wireguard/*.links; ls /etc/wireguard');
+  expect((await lab('device', 'rotate', 'phone', '--file', 'never.conf', '--wait', '0', '--no-qr')).exitCode).toBe(3);
+  expect((await lab('device', 'rotate', 'phone', '--abort')).exitCode).toBe(0);
+  expect(await tunnel.hosts.gateway.sh('cat /etc/wireguard/*.links; ls /etc/wireguard')).toBe(before);
+  expect(await reaches(tunnel.inside('nas'))).toBe(true);
+});
+
+it('takes it out at once, also against a lock file of before', async () => {
+  const lock = project.read('inventory/lab.lock.yml');
+  expect(await lab('device', 'revoke', 'phone')).toMatchObject({ exitCode: 0 });
+  expect(await reachesNothing()).toBe(true);
+  expect((await run()).stdout).toContain('0 changed');
+  project.write('inventory/lab.lock.yml', lock);
+  expect((await run()).stdout).toContain('0 changed');
+  expect(await reachesNothing()).toBe(true);
+  expect(await tunnel.hosts.gateway.sh('ls /etc/wireguard')).not.toContain('phone');
+});
+
+it('writes and keeps nothing when the gateway does not answer', async () => {
+  await lab('device', 'revoke', 'phone');
+  await tunnel.hosts.gateway.sh('systemctl stop ssh ssh.socket 2>/dev/null; pkill -x sshd; true');
+  const { exitCode, stderr } = await lab('device', 'add', 'phone', '--file', 'none.conf');
+  expect({ exitCode, stderr }).toMatchObject({
+    exitCode: 3,
+    stderr: expect.stringContaining('gateway has to be changed first'),
+  });
+  expect(project.exists('none.conf')).toBe(false);
+  expect(project.read('inventory/lab.lock.yml')).not.toContain('device:');
+});
