@@ -3,7 +3,7 @@
  * check runs; `--large` adds 25 hosts. Options are described in docs/benchmarks.md.
  */
 import { spawn, spawnSync } from 'node:child_process';
-import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, rmSync, writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { parseArgs } from 'node:util';
 import { ownerOfThisProcess, testLabel } from '../test/support/sweep.ts';
@@ -11,6 +11,7 @@ import { ansible } from './ansible.ts';
 import { type Contestant, type Field, type Kind, kinds, type Started } from './contestant.ts';
 import { Ground } from './field.ts';
 import { floor } from './floor.ts';
+import { raiseInotifyLimit, restoreInotifyLimit } from './inotify.ts';
 import { lab } from './lab.ts';
 import { format, type Sample, summarise } from './report.ts';
 
@@ -35,11 +36,6 @@ const all: Contestant[] = [floor, lab, ansible('mitogen'), ansible('tuned'), ans
 const contestants = all.filter(
   ({ name }) => values.only?.split(',').includes(name) ?? (!values.quick || name === 'floor' || name === 'lab'),
 );
-
-const inotifyLimit = '/proc/sys/fs/inotify/max_user_instances';
-/** systemd and sshd in a container take about eight. */
-const inotifyNeeded = 8192;
-let inotifyBefore: string | undefined;
 
 const ground = new Ground();
 for (const signal of ['SIGINT', 'SIGTERM'] as const)
@@ -176,18 +172,9 @@ async function installAnsible(): Promise<void> {
   await run([{ argv: install, cwd: '/' }]);
 }
 
-/** The kernel's default lets about sixteen systemd containers boot. */
-function raiseInotifyLimit(): void {
-  const now = readFileSync(inotifyLimit, 'utf8').trim();
-  if (Number(now) >= inotifyNeeded) return;
-  inotifyBefore = now;
-  writeFileSync(inotifyLimit, String(inotifyNeeded));
-}
-
 async function cleanUp(): Promise<void> {
   await ground[Symbol.asyncDispose]();
-  if (inotifyBefore !== undefined) writeFileSync(inotifyLimit, inotifyBefore);
-  inotifyBefore = undefined;
+  restoreInotifyLimit();
 }
 
 /** At once and without waiting for anything: hosts that are still booting are found by their label. */
@@ -196,7 +183,7 @@ function abandon(): void {
   const ids = docker('ps', '--all', '--quiet', '--filter', `label=${testLabel}=${ownerOfThisProcess()}`);
   if (ids.trim() !== '') docker('rm', '--force', '--volumes', ...ids.trim().split('\n'));
   rmSync(ground.folder, { recursive: true, force: true });
-  if (inotifyBefore !== undefined) writeFileSync(inotifyLimit, inotifyBefore);
+  restoreInotifyLimit();
 }
 
 function say(text: string): void {

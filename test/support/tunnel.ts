@@ -1,3 +1,4 @@
+import pLimit from 'p-limit';
 import wireguard from '../../roles/wireguard/role.ts';
 import type { InventoryInput } from '../../src/index.ts';
 import { resolveInventory } from '../../src/model/resolve-inventory.ts';
@@ -29,7 +30,8 @@ export class TunnelHosts<Name extends string> {
 
   static async start<Name extends string>(names: readonly Name[]): Promise<TunnelHosts<Name>> {
     const packages = ['wireguard-tools', 'wireguard-go', 'iputils-ping'];
-    const started = await Promise.all(names.map(() => startHost({ packages })));
+    const limit = pLimit(4);
+    const started = await Promise.all(names.map(() => limit(() => startHost({ packages }))));
     return new TunnelHosts(names, Object.fromEntries(names.map((name, at) => [name, started[at]])) as never);
   }
 
