@@ -1,44 +1,72 @@
 import { type Command, Option } from 'commander';
+import { tableLines } from '../report/table.ts';
 import { LabError } from '../shared/errors.ts';
+import { suggestion } from '../shared/suggest.ts';
 import { addConnectOptions, addLimitOption, type ConnectOptions } from './run-options.ts';
 
 export type StatusOptions = ConnectOptions & {
   readonly inventory?: string;
   readonly limit: readonly string[];
   readonly output: 'plain' | 'json';
+  readonly maxAge?: string;
+  readonly strict?: boolean;
 };
 
-/** What there is a status of → its module. */
-const subjects: Record<string, () => Promise<(options: StatusOptions) => Promise<number>>> = {
-  wireguard: async () => (await import('./status/wireguard.ts')).wireguardStatus,
+interface Subject {
+  readonly description: string;
+  /** The module that asks the hosts and shows what they say; gives the exit code. */
+  load(): Promise<(options: StatusOptions) => Promise<number>>;
+}
+
+/** What there is a status of. */
+const subjects: Readonly<Record<string, Subject>> = {
+  wireguard: {
+    description: 'every link of the tunnel: state, last handshake, bytes, where the other end is, age of the keys',
+    load: async () => (await import('./status/wireguard.ts')).wireguardStatus,
+  },
 };
 
 export function register(program: Command): void {
   const command = program
-    .command('status <what>')
+    .command('status [what]')
     .description('what runs on the hosts: wireguard for every link of the tunnel')
     .option('-i, --inventory <file>', 'the inventory; default: that of this folder')
-    .addOption(new Option('--output <form>', 'how to show it').choices(['plain', 'json']).default('plain'));
+    .addOption(new Option('--output <form>', 'how to show it').choices(['plain', 'json']).default('plain'))
+    .option('--max-age <time>', 'wireguard: tell which keys are older than this, such as 30d')
+    .option('--strict', 'wireguard: exit code 2 also when a key is older than --max-age');
   addConnectOptions(addLimitOption(command))
     .addHelpText(
       'after',
       `
 Reads the hosts in one round trip each and changes nothing. No private or preshared key is read.
 Exit codes, for monitoring: 0 every link is up or idle, 1 a link is down or stale, 2 a rotation of keys is under way or was
-interrupted, 3 a host could not be asked (and nothing is down), 4 usage or inventory error.
+interrupted, 3 a host could not be asked (and nothing is down), 4 usage or inventory error. Without a word: what there is.
 
 Examples:
+  lab status
   lab status wireguard
   lab status wireguard --limit nas
+  lab status wireguard --max-age 30d --strict
   lab status wireguard --output json | jq -r '.links[] | select(.state != "up") | .problems[]'`,
     )
-    .action(async (what: string, options: StatusOptions) => {
-      const load = Object.hasOwn(subjects, what) ? subjects[what] : undefined;
-      if (load === undefined)
-        throw new LabError('USAGE', `there is no status of "${what}"`, {
-          expected: `one of ${Object.keys(subjects).join(', ')}`,
-          found: what,
-        });
-      process.exitCode = await (await load())(options);
+    .action(async (what: string | undefined, options: StatusOptions) => {
+      if (what === undefined) process.stdout.write(`${subjectLines().join('\n')}\n`);
+      else process.exitCode = await (await subjectOf(what).load())(options);
     });
+}
+
+function subjectLines(): string[] {
+  const rows = Object.entries(subjects).map(([name, { description }]) => [`lab status ${name}`, description]);
+  return tableLines(['COMMAND', 'SHOWS'], rows);
+}
+
+/** @throws LabError USAGE */
+function subjectOf(what: string): Subject {
+  const subject = Object.hasOwn(subjects, what) ? subjects[what] : undefined;
+  if (subject !== undefined) return subject;
+  throw new LabError('USAGE', `there is no status of "${what}"`, {
+    expected: `one of ${Object.keys(subjects).join(', ')}`,
+    found: what,
+    hint: suggestion(what, Object.keys(subjects)),
+  });
 }

@@ -4,14 +4,23 @@
 # usage: … INTERFACE…
 # prints: now SECONDS
 #         interface NAME KEY
+#         disabled NAME              it is there, but set down
+#         refused NAME               wg(8) does not tell
+#         preshared NAME PEER SECONDS when the file with this preshared key was written
 #         peer NAME KEY HANDSHAKE-SECONDS RECEIVED SENT ENDPOINT
 #         route NAME PREFIX
 set -u
 printf 'now %s\n' "$(date +%s)"
 for interface; do
 	[ -e "/sys/class/net/$interface" ] || continue
-	key=$(wg show "$interface" public-key 2>/dev/null) || continue
+	key=$(wg show "$interface" public-key 2>/dev/null) || {
+		# It may have gone meanwhile.
+		[ ! -e "/sys/class/net/$interface" ] || printf 'refused %s\n' "$interface"
+		continue
+	}
 	printf 'interface %s %s\n' "$interface" "$key"
+	# IFF_UP, netdevice(7)
+	[ $(($(cat "/sys/class/net/$interface/flags") & 1)) -eq 1 ] || printf 'disabled %s\n' "$interface"
 	# Three of wg(8), one after the other; `wg show dump` would print private and preshared keys as well.
 	{
 		wg show "$interface" latest-handshakes | sed 's/^/handshake /'
@@ -27,6 +36,13 @@ for interface; do
 			case $prefix in */*) ;; *:*) prefix=$prefix/128 ;; *) prefix=$prefix/32 ;; esac
 			printf 'route %s %s\n' "$interface" "$prefix"
 		done
+	done
+done
+for interface; do
+	for file in "/etc/wireguard/$interface".*.psk; do
+		[ -e "$file" ] || continue
+		peer=${file#"/etc/wireguard/$interface."}
+		printf 'preshared %s %s %s\n' "$interface" "${peer%.psk}" "$(stat -c %Y "$file")"
 	done
 done
 exit 0
