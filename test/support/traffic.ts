@@ -18,9 +18,11 @@ export class Traffic {
     return new Traffic(host, file);
   }
 
-  /** Packets that got no answer, but for the last few, which may be on their way; and the longest wait in milliseconds. */
+  /**
+   * Packets that got no answer, but for those of the last second, which may be on their way; and the longest wait in milliseconds.
+   */
   async end(): Promise<{ readonly sent: number; readonly lost: number; readonly longestMs: number }> {
-    await this.#host.sh(`kill -INT $(cat ${this.#file}.pid); sleep 0.3`);
+    await this.#host.sh(`sleep 2; kill -INT $(cat ${this.#file}.pid); sleep 0.3`);
     const text = await this.#host.sh(`cat ${this.#file}; rm ${this.#file} ${this.#file}.pid`);
     const answered = new Set<number>();
     let longestMs = 0;
@@ -28,7 +30,7 @@ export class Traffic {
       answered.add(Number(number));
       longestMs = Math.max(longestMs, Number(time));
     }
-    const sent = Number(/(\d+) packets transmitted/.exec(text)?.[1] ?? 0) - 3;
+    const sent = Number(/(\d+) packets transmitted/.exec(text)?.[1] ?? 0) - 100;
     const lost = Array.from({ length: sent }, (_, at) => at + 1).filter((number) => !answered.has(number)).length;
     return { sent, lost, longestMs };
   }

@@ -10,7 +10,7 @@ import type { ExportMemory } from '../../src/runner/exports.ts';
 import { type ProcedureEvent, type ProcedureOptions, runProcedure } from '../../src/runner/procedure.ts';
 import { type RunOptions, run } from '../../src/runner/run.ts';
 import { tryCommand } from '../../src/sandbox/docker.ts';
-import type { ConnectionSettings } from '../../src/transport/contract.ts';
+import type { ConnectionSettings, HostKey } from '../../src/transport/contract.ts';
 import { connect } from '../../src/transport/index.ts';
 import { type StartedHost, startHost } from './host.ts';
 
@@ -20,6 +20,8 @@ export class TunnelHosts<Name extends string> {
   /** In the place of the lock file. */
   readonly known = new Map<string, Readonly<Record<string, string>>>();
   readonly names: readonly Name[];
+  /** Log in to all but the gateway through the tunnel itself, with the gateway as a jump host. */
+  isManagedInside = false;
   /** More of the inventory. */
   more: Partial<InventoryInput> = {};
 
@@ -97,7 +99,8 @@ export class TunnelHosts<Name extends string> {
   }
 
   readonly connect: RunOptions['connect'] = async ({ name, connection: settings }) => {
-    const { hostKeys } = this.hosts[name as Name];
+    // A jump host is asked for as well.
+    const hostKeys = settings.proxyJump === undefined ? this.hosts[name as Name].hostKeys : this.#allHostKeys();
     const policy = { pinned: () => hostKeys, firstContact: async () => false };
     return { connection: await connect(name, settings, { hostKeys: policy }), settings };
   };
@@ -105,8 +108,19 @@ export class TunnelHosts<Name extends string> {
   #managed(inventory: Inventory): Host[] {
     return [...inventory.hosts.values()].map((host) => ({
       ...host,
-      connection: this.hosts[host.name as Name].connection as ConnectionSettings,
+      connection: this.#connectionTo(host.name as Name),
     }));
+  }
+
+  #connectionTo(name: Name): ConnectionSettings {
+    const { connection } = this.hosts[name];
+    const [gateway] = this.names as readonly [Name, ...Name[]];
+    if (!this.isManagedInside || name === gateway) return connection;
+    return { ...connection, address: this.inside(name), proxyJump: [`root@${this.hosts[gateway].address}`] };
+  }
+
+  #allHostKeys(): readonly HostKey[] {
+    return Object.values<StartedHost>(this.hosts).flatMap(({ hostKeys }) => hostKeys);
   }
 
   /** Runs the role, as a playbook would. */

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { rotateKeys } from '../../../roles/wireguard/role.ts';
 import type { Procedure } from '../../../src/playbook/procedure.ts';
+import { startHost } from '../../support/host.ts';
 import { rolledBack } from '../../support/revert.ts';
 import { Traffic } from '../../support/traffic.ts';
 import { TunnelHosts } from '../../support/tunnel.ts';
@@ -129,6 +130,36 @@ it('destroys compromised keys without waiting', async () => {
   await tunnel.reachesAll();
 });
 
+it('loses nothing either of what the gateway translates for somebody outside, while lab itself comes through the tunnel', async () => {
+  await using client = await startHost({ packages: ['wireguard-tools', 'wireguard-go', 'iputils-ping'] });
+  const { gateway } = tunnel.hosts;
+  await client.sh(`ip route add 10.80.0.0/24 via ${gateway.address}`);
+  await gateway.sh(
+    `nft add table ip test; nft 'add chain ip test out { type nat hook postrouting priority 100; }'
+    nft add rule ip test out ip saddr ${client.address} ip daddr 10.80.0.0/24 snat to ${tunnel.inside('gateway')}`,
+  );
+  tunnel.isManagedInside = true;
+  try {
+    const traffic = await Promise.all([
+      Traffic.start(client, tunnel.inside('nas')),
+      Traffic.start(client, tunnel.inside('node')),
+    ]);
+    const beside = await Traffic.start(client, gateway.address);
+    const { exitCode, text } = await rotate({ maxAge: '0s' });
+    const [usual, ...outcome] = await Promise.all([beside, ...traffic].map((each) => each.end()));
+    expect(text).toContain('exit 0');
+    expect(exitCode).toBe(0);
+    for (const { sent, lost, longestMs } of outcome) {
+      expect(sent).toBeGreaterThan(100);
+      expect(lost).toBeLessThanOrEqual(usual?.lost ?? 0);
+      expect(longestMs).toBeLessThan(1000 + 2 * (usual?.longestMs ?? 0));
+    }
+  } finally {
+    tunnel.isManagedInside = false;
+    await gateway.sh('nft delete table ip test');
+  }
+});
+
 describe('a rotation that is interrupted', () => {
   /** Ends the controller's part after a step, as Ctrl-C would. */
   const interruptAfter = async (step: string) => {
@@ -144,7 +175,7 @@ describe('a rotation that is interrupted', () => {
   };
   const activeOn = async (name: (typeof names)[number]) =>
     (
-      await tunnel.hosts[name].sh("sed -n 's/^# link gateway \\([^ ]*\\) .* active$/\\1/p' /etc/wireguard/*.links")
+      await tunnel.hosts[name].sh("sed -n 's/^# link gateway \\([^ ]*\\) .* active .*/\\1/p' /etc/wireguard/*.links")
     ).trim();
   const publicKeys = () => tunnel.hosts.gateway.sh('cat /etc/wireguard/*.links /etc/wireguard/*.pub');
 
