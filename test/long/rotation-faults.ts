@@ -65,10 +65,10 @@ export interface FaultReport {
 /** Lets a rotation meet a fault, ends it, and looks at everything that has to hold. */
 export async function meetFault(lane: RotationLane, plan: FaultPlan): Promise<FaultReport> {
   const before = await lane.secrets();
-  const rotation = lane.rotate(plan.when === 'after' ? plan.step : null);
+  const rotation = await lane.rotate(plan.when === 'after' ? plan.step : null);
   const complaints: string[] = [];
   try {
-    await comeTo(lane, plan, rotation);
+    if (!(await comeTo(lane, plan, rotation))) complaints.push(`the rotation never came to: ${plan.step}`);
     await strike(lane, plan, rotation);
     rotation.goOn();
     complaints.push(...(await lane.mute(liveDuring(plan))).map((text) => `during the fault: ${text}`));
@@ -91,9 +91,12 @@ export async function meetFault(lane: RotationLane, plan: FaultPlan): Promise<Fa
   return { complaints, became: `${rotation.told.at(-1)} | ${ended.text.split('\n').at(-1)}` };
 }
 
-async function comeTo(lane: RotationLane, { step, when }: FaultPlan, rotation: RunningRotation): Promise<void> {
-  if (when === 'after') await rotation.comesTo('finished', step);
-  else if (await rotation.comesTo('started', step)) await pause(when * (lane.durations.get(step) ?? 1000));
+/** False when the rotation ended before. */
+async function comeTo(lane: RotationLane, { step, when }: FaultPlan, rotation: RunningRotation): Promise<boolean> {
+  if (when === 'after') return rotation.comesTo('finished', step);
+  if (!(await rotation.comesTo('started', step))) return false;
+  await pause(when * (lane.durations.get(step) ?? 1000));
+  return true;
 }
 
 async function strike({ tunnel }: RotationLane, plan: FaultPlan, rotation: RunningRotation): Promise<void> {

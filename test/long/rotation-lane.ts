@@ -91,13 +91,13 @@ export class RotationLane implements AsyncDisposable {
   }
 
   /** Begins a rotation of all links. */
-  rotate(holdAfter: string | null): RunningRotation {
+  rotate(holdAfter: string | null): Promise<RunningRotation> {
     const { hosts, known } = this.tunnel;
     const told = laneNames.map((name) => {
       const { address, connection, hostKeys } = hosts[name];
       return [name, { address, connection, hostKeys }] as const;
     });
-    return new RunningRotation({
+    return RunningRotation.start({
       hosts: Object.fromEntries(told) as never,
       known: [...known],
       guardSeconds,

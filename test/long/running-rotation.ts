@@ -1,27 +1,53 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { rmSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { setTimeout as pause } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { build } from 'esbuild';
 import type { RotationTask, RotationTold } from './rotation-controller.ts';
+
+let bundled: Promise<string> | undefined;
+
+/**
+ * The controller in one file, as `lab` is delivered: modules that several hosts ask for at once are loaded by node itself.
+ * Inside the package, whose files it reads.
+ */
+async function bundleController(): Promise<string> {
+  const path = (name: string) => fileURLToPath(new URL(name, import.meta.url));
+  const outfile = path(`../../node_modules/.cache/labwright-test/rotation-controller-${process.pid}.mjs`);
+  const entryPoints = [path('rotation-controller.ts')];
+  await build({
+    entryPoints,
+    outfile,
+    bundle: true,
+    platform: 'node',
+    format: 'esm',
+    target: 'node20.19',
+    packages: 'external',
+  });
+  process.on('exit', () => rmSync(outfile, { force: true }));
+  return outfile;
+}
 
 /** A rotation by a controller in a process of its own, which can be killed as one can: at any time. */
 export class RunningRotation {
   readonly told: string[] = [];
   readonly ended: Promise<void>;
-  readonly #child: ChildProcess;
+  readonly #child: ChildProcessWithoutNullStreams;
   readonly #past = new Set<string>();
   #wake: () => void = () => {};
   #over = false;
 
-  constructor(task: RotationTask) {
-    const path = (name: string) => fileURLToPath(new URL(name, import.meta.url));
-    const argv = [
-      path('../../node_modules/jiti/lib/jiti-cli.mjs'),
-      path('rotation-controller.ts'),
-      JSON.stringify(task),
-    ];
-    const child = spawn(process.execPath, argv, { stdio: ['pipe', 'pipe', 'pipe'] });
+  /** Begins it. */
+  static async start(task: RotationTask): Promise<RunningRotation> {
+    bundled ??= bundleController();
+    return new RunningRotation(
+      spawn(process.execPath, [await bundled, JSON.stringify(task)], { stdio: ['pipe', 'pipe', 'pipe'] }),
+    );
+  }
+
+  private constructor(child: ChildProcessWithoutNullStreams) {
     this.#child = child;
     // Who was killed reads nothing any more.
     child.stdin.on('error', () => {});
@@ -52,7 +78,7 @@ export class RunningRotation {
 
   /** Lets go on what stands still after a step. */
   goOn(): void {
-    this.#child.stdin?.write('\n');
+    this.#child.stdin.write('\n');
   }
 
   kill(): void {
