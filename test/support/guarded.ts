@@ -59,7 +59,8 @@ export async function expectAtRest(host: StartedHost): Promise<void> {
   await vi.waitFor(async () => expect(await whatIsLeft(host)).toBe(''), { timeout: 30_000 });
 }
 
-function whatIsLeft(host: StartedHost): Promise<string> {
+/** The same as text, a line each. */
+export function whatIsLeft(host: StartedHost): Promise<string> {
   return host.sh(`
     cd /var/lib/lab && ls -d lock pending/* runs/*/guardian 2>/dev/null
     find /etc -name '*lab-recover*' -o -name '.lab-*'

@@ -8,6 +8,7 @@ export interface ContainerSettings {
   readonly capabilities: readonly string[];
   readonly tmpfs: Readonly<Record<string, string>>;
   readonly readOnlyMounts: Readonly<Record<string, string>>;
+  readonly network: { readonly name: string; readonly address: string } | undefined;
   readonly restart: boolean;
   /** systemd wants its own signal and its own mounts; a host without it does not. */
   readonly systemd: boolean;
@@ -24,7 +25,13 @@ export class HostContainer extends GenericContainer {
     this.createOpts.Hostname = settings.hostname;
     if (settings.name !== undefined) this.createOpts.name = settings.name;
     if (settings.systemd) this.createOpts.StopSignal = hostStopSignal;
+    const { network } = settings;
+    if (network !== undefined)
+      this.createOpts.NetworkingConfig = {
+        EndpointsConfig: { [network.name]: { IPAMConfig: { IPv4Address: network.address } } },
+      };
     Object.assign(this.hostConfig, {
+      ...(network === undefined ? {} : { NetworkMode: network.name }),
       CapDrop: ['ALL'],
       CapAdd: [...hostCapabilities, ...settings.capabilities],
       CgroupnsMode: 'private',

@@ -24,6 +24,8 @@ export interface StartHostOptions {
   readonly user?: { readonly name: string; readonly password?: string; readonly sudo?: 'none' | 'password' | 'free' };
   /** Password of root, and logging in with it. Default: keys only. */
   readonly rootPassword?: string;
+  /** A network of the engine, and the address there, which the host keeps when it is started again. Default: the bridge of all. */
+  readonly network?: { readonly name: string; readonly address: string };
   /** Starts again after `reboot` inside. Default false. */
   readonly restart?: boolean;
   readonly hostname?: string;
@@ -79,6 +81,7 @@ export async function startHost(options: StartHostOptions = {}): Promise<Started
     capabilities: options.capabilities ?? [],
     tmpfs: options.tmpfs ?? {},
     readOnlyMounts: options.readOnlyMounts ?? {},
+    network: options.network,
     restart: options.restart ?? false,
     systemd: variant === 'debian',
   }).start();

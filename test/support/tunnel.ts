@@ -12,7 +12,7 @@ import { type RunOptions, run } from '../../src/runner/run.ts';
 import { tryCommand } from '../../src/sandbox/docker.ts';
 import type { ConnectionSettings, HostKey } from '../../src/transport/contract.ts';
 import { connect } from '../../src/transport/index.ts';
-import { type StartedHost, startHost } from './host.ts';
+import { type StartedHost, type StartHostOptions, startHost } from './host.ts';
 
 /** Hosts with a tunnel between them: the first is the gateway, which the others dial. */
 export class TunnelHosts<Name extends string> {
@@ -30,11 +30,19 @@ export class TunnelHosts<Name extends string> {
     this.hosts = hosts;
   }
 
-  static async start<Name extends string>(names: readonly Name[]): Promise<TunnelHosts<Name>> {
+  static async start<Name extends string>(
+    names: readonly Name[],
+    optionsOf: (name: Name) => StartHostOptions = () => ({}),
+  ): Promise<TunnelHosts<Name>> {
     const packages = ['wireguard-tools', 'wireguard-go', 'iputils-ping'];
     const limit = pLimit(4);
-    const started = await Promise.all(names.map(() => limit(() => startHost({ packages }))));
-    return new TunnelHosts(names, Object.fromEntries(names.map((name, at) => [name, started[at]])) as never);
+    const started = await Promise.all(names.map((name) => limit(() => startHost({ packages, ...optionsOf(name) }))));
+    return TunnelHosts.over(Object.fromEntries(names.map((name, at) => [name, started[at]])) as never);
+  }
+
+  /** Hosts that run already, in order. */
+  static over<Name extends string>(hosts: Record<Name, StartedHost>): TunnelHosts<Name> {
+    return new TunnelHosts(Object.keys(hosts) as Name[], hosts);
   }
 
   async remove(): Promise<void> {
@@ -105,7 +113,8 @@ export class TunnelHosts<Name extends string> {
     return { connection: await connect(name, settings, { hostKeys: policy }), settings };
   };
 
-  #managed(inventory: Inventory): Host[] {
+  /** Hosts of the inventory, with how to log in. */
+  managed(inventory: Inventory = this.inventory()): Host[] {
     return [...inventory.hosts.values()].map((host) => ({
       ...host,
       connection: this.#connectionTo(host.name as Name),
@@ -132,7 +141,7 @@ export class TunnelHosts<Name extends string> {
     const result = await run({
       mode: 'run',
       playbook,
-      hosts: this.#managed(inventory).filter(({ name }) => options.only?.includes(name as Name) ?? true),
+      hosts: this.managed(inventory).filter(({ name }) => options.only?.includes(name as Name) ?? true),
       playsOf: () => [play],
       exportMemory: this.exportMemory,
       connect: this.connect,
@@ -154,7 +163,7 @@ export class TunnelHosts<Name extends string> {
     const exitCode = await runProcedure({
       procedure,
       given: {},
-      hosts: this.#managed(procedure.inventory),
+      hosts: this.managed(procedure.inventory),
       selected: new Set(options.limit ?? this.names),
       check: false,
       connect: this.connect,

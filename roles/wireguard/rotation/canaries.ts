@@ -27,6 +27,11 @@ export class Canaries {
     await this.#context.read(this.#hosts, (facts, host) => onHost(facts, 'canary-start', byHost.get(host.name) ?? []));
   }
 
+  /** Ends them where the rotation is taken back: also those of one that was interrupted, which nobody asks what they saw. */
+  async end(hosts: Iterable<string> = this.#hosts): Promise<void> {
+    await this.#context.read(hosts, (facts) => onHost(facts, 'canary-stop', []));
+  }
+
   /** @throws LabError STEP_FAILED when a link carries nothing any more */
   async confirm(moves: Moves): Promise<string> {
     // Enough packets after the change to tell.

@@ -61,7 +61,7 @@ export class Moves {
     const failed: LabError[] = [];
     for (const [host, { status, message }] of outcomes) {
       if (status === 'ok' || status === 'changed') continue;
-      if (status === 'unreachable') this.leave(host, 'it was lost during the rotation');
+      if (status === 'unreachable') this.leave(host, 'was lost during the rotation');
       else if (status === 'reverted')
         failed.push(
           new LabError('GUARD_REVERTED', 'nobody could log in after the change, so it was taken back', {

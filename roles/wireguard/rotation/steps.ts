@@ -53,7 +53,10 @@ export function rotationSteps(context: Context, survey: Survey): ProcedurePlan {
         await phase('cut over', moves.gateways());
         return hostList(changed());
       },
-      undo: () => moves.goBack(useOf(context)),
+      async undo() {
+        await canaries.end();
+        return moves.goBack(useOf(context));
+      },
     },
     {
       name: 'confirm',
@@ -107,11 +110,15 @@ export function abortSteps(context: Context, survey: Survey): ProcedurePlan {
       hint: 'lab resume finishes it',
     });
   const moves = new Moves(context, survey);
+  const canaries = new Canaries(context, survey);
   const steps: ProcedureStep[] = [
     {
       name: 'go back',
       will: `route by the old keys again: ${hostList(moves.hosts())}`,
-      run: () => moves.goBack(useOf(context)),
+      async run() {
+        await canaries.end(moves.hosts());
+        return moves.goBack(useOf(context));
+      },
     },
     {
       name: 'unstage',
