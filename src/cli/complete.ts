@@ -5,6 +5,7 @@ import { Command } from 'commander';
 const safeName = /^[\w@][\w.@/-]*$/;
 const playbookNames = new Set(['playbook']);
 const hostNames = new Set(['host', 'hosts', 'limit']);
+const deviceNames = new Set(['device']);
 
 type Commands = Readonly<Record<string, () => Promise<{ register(program: Command): void }>>>;
 
@@ -25,10 +26,14 @@ function register(program: Command, commands: Commands): void {
       const print = console.log;
       console.log = console.error;
       const root = await describeCommands(commands);
-      const [playbooks, hosts] = await Promise.all([existingPlaybooks(), words.length > 1 ? existingHosts() : []]);
+      const [playbooks, { hosts, devices }] = await Promise.all([
+        existingPlaybooks(),
+        words.length > 1 ? existingNames() : nobody,
+      ]);
       console.log = print;
       offer(root, playbookNames, playbooks);
       offer(root, hostNames, hosts);
+      offer(root, deviceNames, devices);
       offer(root, new Set(['when']), ['hourly', 'daily', 'weekly', 'monthly']);
       root.parse(words);
     });
@@ -72,8 +77,16 @@ async function existingPlaybooks(): Promise<string[]> {
   return listPlaybooks(process.cwd()).filter((name) => safeName.test(name));
 }
 
-/** Hosts and groups of this folder's inventory; none when it has none that can be loaded. */
-async function existingHosts(): Promise<string[]> {
+interface Names {
+  /** Groups as well. */
+  readonly hosts: readonly string[];
+  readonly devices: readonly string[];
+}
+
+const nobody: Names = { hosts: [], devices: [] };
+
+/** Who is in this folder's inventory; nobody when it has none that can be loaded. */
+async function existingNames(): Promise<Names> {
   try {
     const [{ findInventory, loadInventory }, { loadModule }, { usePlaceholders }] = await Promise.all([
       import('../model/load-inventory.ts'),
@@ -83,8 +96,12 @@ async function existingHosts(): Promise<string[]> {
     usePlaceholders();
     const file = await findInventory(process.cwd());
     const inventory = await loadInventory(file, { importModule: loadModule });
-    return ['all', ...inventory.hosts.keys(), ...inventory.groups.keys()].filter((name) => safeName.test(name));
+    const safe = (names: readonly string[]) => names.filter((name) => safeName.test(name));
+    return {
+      hosts: safe(['all', ...inventory.hosts.keys(), ...inventory.groups.keys()]),
+      devices: safe([...inventory.devices.keys()]),
+    };
   } catch {
-    return [];
+    return nobody;
   }
 }

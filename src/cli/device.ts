@@ -32,15 +32,17 @@ export function register(program: Command): void {
     changing(
       command
         .option('--file <file>', 'where to write the configuration; default: NAME.conf')
-        .option('--no-qr', 'draw no QR code')
+        .option('--no-qr', 'draw no QR code; without a terminal none is drawn')
         .option('--full-tunnel', 'send everything through the gateway, and not only what is inside'),
     );
-  handingOut(device.command('add <name>').description('give a device of the inventory its keys, once'))
+  handingOut(device.command('add <device>').description('give a device of the inventory its keys, once'))
     .addHelpText(
       'after',
       `
 The gateway is changed first, guarded as in any run. Then the configuration is drawn as a QR code and written to a file
 that only you can read. The private key is kept nowhere else: load it, and remove the file.
+Exit codes: 0 done, 1 the gateway failed, 3 it could not be reached, 4 nothing was touched: no such device, it has keys
+already, or the file is there, 5 nobody could log in to the gateway after the change.
 
 Examples:
   lab device add phone
@@ -50,7 +52,7 @@ Examples:
     .action(async (name: string, options: HandOutOptions) => {
       process.exitCode = await (await import('./device/hand-out.ts')).addDeviceNamed(name, options);
     });
-  handingOut(device.command('rotate <name>').description('give a device new keys while its old ones still work'))
+  handingOut(device.command('rotate <device>').description('give a device new keys while its old ones still work'))
     .option('--wait <seconds>', 'for the device to come with its new keys', secondsIn, 600)
     .option('--abort', 'take new keys back that the device has not used yet')
     .addHelpText(
@@ -68,8 +70,16 @@ Examples:
     .action(async (name: string, options: RotateOptions) => {
       process.exitCode = await (await import('./device/hand-out.ts')).rotateDeviceNamed(name, options);
     });
-  changing(device.command('revoke <name>').description('take a device out of the tunnel at once'))
-    .addHelpText('after', '\nExample:\n  lab device revoke phone')
+  changing(device.command('revoke <device>').description('take a device out of the tunnel at once'))
+    .addHelpText(
+      'after',
+      `
+The gateway forgets its key and destroys the preshared key; so does any other gateway that let it in before.
+Exit code 3: a gateway could not be reached, and may still let it in.
+
+Example:
+  lab device revoke phone`,
+    )
     .action(async (name: string, options: DeviceOptions) => {
       process.exitCode = await (await import('./device/revoke.ts')).revokeDeviceNamed(name, options);
     });
@@ -80,11 +90,14 @@ Examples:
         .addOption(new Option('--output <form>', 'how to show it').choices(['plain', 'json']).default('plain')),
     );
   looking(device.command('list').description('devices, and when they were here last'))
-    .addHelpText('after', '\nExamples:\n  lab device list\n  lab device list --output json')
+    .addHelpText(
+      'after',
+      '\nThe gateway is asked; exit code 3 when it does not answer, and the lock file is all there is.\n\nExamples:\n  lab device list\n  lab device list --output json',
+    )
     .action(async (options: ListOptions) => {
       process.exitCode = await (await import('./device/list.ts')).listDevices(options);
     });
-  looking(device.command('show <name>').description('one device, and its configuration without its secrets'))
+  looking(device.command('show <device>').description('one device, and its configuration without its secrets'))
     .addHelpText('after', '\nExample:\n  lab device show phone')
     .action(async (name: string, options: ListOptions) => {
       process.exitCode = await (await import('./device/list.ts')).showDevice(name, options);

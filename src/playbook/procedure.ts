@@ -28,6 +28,8 @@ export interface ProcedurePlan {
   readonly pending: readonly string[];
   /** What has been done when every step is done, in a sentence without a full stop; default `done`. */
   outcome?(): string;
+  /** What ends it after an interruption, as `lab resume goes on`, which is the default. */
+  readonly afterwards?: string;
 }
 
 export interface ProcedureStep {

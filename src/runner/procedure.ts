@@ -74,9 +74,10 @@ export async function runProcedure(options: ProcedureOptions): Promise<ExitCode>
   const waits = plan.pending.length > 0 ? exitCodes.hostUnreachable : exitCodes.asDeclared;
   if (plan.steps.length === 0) return finish(waits, nothingToDo);
   if (check) return finish(exitCodes.changesFound, `${plan.steps.length} steps would be done`);
+  const afterwards = plan.afterwards ?? 'lab resume goes on';
   const done: ProcedureStep[] = [];
   for (const step of plan.steps) {
-    if (stop.aborted) return finish(exitCodes.interrupted, `stopped before "${step.name}": lab resume goes on`);
+    if (stop.aborted) return finish(exitCodes.interrupted, `stopped before "${step.name}": ${afterwards}`);
     const began = performance.now();
     const ms = () => Math.round(performance.now() - began);
     onProcedure({ event: 'step-started', name: step.name, will: step.will });
@@ -87,7 +88,7 @@ export async function runProcedure(options: ProcedureOptions): Promise<ExitCode>
       done.push(step);
     } catch (thrown) {
       await options.remember();
-      if (stop.aborted) return finish(exitCodes.interrupted, `stopped during "${step.name}": lab resume goes on`);
+      if (stop.aborted) return finish(exitCodes.interrupted, `stopped during "${step.name}": ${afterwards}`);
       const error = asLabError(thrown);
       onProcedure({ event: 'step-failed', name: step.name, error, ms: ms() });
       if (done.some(({ final }) => final) || step.final)
@@ -95,7 +96,9 @@ export async function runProcedure(options: ProcedureOptions): Promise<ExitCode>
       const undone = await takeBack([...done, step], options);
       return finish(
         codeOf(error),
-        undone ? 'everything was taken back' : 'not everything could be taken back: lab resume finishes or takes back',
+        undone
+          ? 'everything was taken back'
+          : `not everything could be taken back: ${plan.afterwards ?? 'lab resume finishes or takes back'}`,
       );
     }
   }

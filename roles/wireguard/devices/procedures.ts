@@ -36,6 +36,7 @@ export interface DeviceHandlers {
 export function addDevice(inventory: Inventory, link: DeviceLink, { admitted }: DeviceHandlers): Procedure {
   return procedure(`device add ${link.device}`, inventory, async (context) => {
     const state = await stateOfGateway(context, link);
+    refuseKnown(link, state);
     const draft = newAdmission('device', interfaceForDevice(state, link.params.interface));
     const ends = (): readonly LinkEnd[] => [endOf(draft, 'active')];
     const step: ProcedureStep = {
@@ -51,25 +52,68 @@ export function addDevice(inventory: Inventory, link: DeviceLink, { admitted }: 
         return `${link.gateway} does not know ${link.device}`;
       },
     };
-    return { findings: [], steps: [step], pending: [], outcome: () => `${link.device} is in the tunnel` };
+    return {
+      findings: [],
+      steps: [step],
+      pending: [],
+      outcome: () => `${link.device} is in the tunnel`,
+      afterwards: `lab device revoke ${link.device} takes back what was begun`,
+    };
   });
 }
 
-/** `lab device revoke`: the gateway forgets it, and its preshared key is destroyed. */
-export function revokeDevice(inventory: Inventory, link: Pick<DeviceLink, 'device' | 'gateway' | 'params'>): Procedure {
-  return procedure(`device revoke ${link.device}`, inventory, async (context) => {
-    await stateOfGateway(context, link);
-    const will = `${link.gateway} forgets ${link.device}, and destroys its preshared key`;
-    const step: ProcedureStep = {
-      name: 'revoke',
-      will,
-      final: true,
-      async run() {
-        await change(context, link, 'revoke', { ...withEnds(link, () => [], []), final: true });
-        return `${link.gateway} does not let ${link.device} in any more`;
-      },
+/** The lock file may be older than what the gateway knows: keys that are in use are not replaced by the way. */
+function refuseKnown({ device, gateway }: DeviceLink, { links }: TunnelState): void {
+  const end = activeEnd(links.get(device));
+  if (end === undefined) return;
+  throw new LabError('USAGE', `${gateway} lets ${device} in already, with keys that the lock file does not have`, {
+    host: gateway,
+    found: `a peer with the public key ${end.peerKey ?? '(unknown)'} on ${end.interface}`,
+    hint: `bring the lock file up to date; or take the device out first: lab device revoke ${device}`,
+  });
+}
+
+/** A gateway that may let a device in. */
+export type DeviceGateway = Pick<DeviceLink, 'gateway' | 'params'>;
+
+/**
+ * `lab device revoke`: the gateway forgets it, and its preshared key is destroyed. So does any other gateway that devices
+ * dialled before; one that cannot be asked is told as pending.
+ *
+ * @param gateways the one that devices dial comes first
+ */
+export function revokeDevice(inventory: Inventory, device: string, gateways: readonly DeviceGateway[]): Procedure {
+  return procedure(`device revoke ${device}`, inventory, async (context) => {
+    const holders: DeviceGateway[] = [];
+    const pending: string[] = [];
+    for (const [index, one] of gateways.entries()) {
+      const state = await stateOfGateway(context, one).catch((thrown: unknown) => {
+        if (index === 0 || !(thrown instanceof LabError)) throw thrown;
+        if (thrown.code === 'UNREACHABLE')
+          pending.push(`${one.gateway} does not answer, and may let ${device} in: revoke it again when it does`);
+        return undefined;
+      });
+      if (index === 0 || state?.links.has(device)) holders.push(one);
+    }
+    const steps = holders.map((one): ProcedureStep => {
+      const link = { ...one, device };
+      return {
+        name: 'revoke',
+        will: `${one.gateway} forgets ${device}, and destroys its preshared key`,
+        final: true,
+        async run() {
+          await change(context, link, 'revoke', { ...withEnds(link, () => [], []), final: true });
+          return `${one.gateway} does not let ${device} in any more`;
+        },
+      };
+    });
+    return {
+      findings: [],
+      steps,
+      pending,
+      outcome: () => `${device} is out of the tunnel`,
+      afterwards: `lab device revoke ${device} goes on`,
     };
-    return { findings: [], steps: [step], pending: [], outcome: () => `${link.device} is out of the tunnel` };
   });
 }
 
@@ -120,7 +164,13 @@ export function rotateDevice(inventory: Inventory, link: DeviceLink, options: Ro
     ];
     const findings =
       staged === undefined ? [] : [`${link.device} was given new keys before, and has not used them yet`];
-    return { findings, steps, pending: [], outcome: () => `${link.device} has new keys` };
+    return {
+      findings,
+      steps,
+      pending: [],
+      outcome: () => `${link.device} has new keys`,
+      afterwards: `lab device rotate ${link.device} goes on, with --abort takes the new keys back`,
+    };
   });
 }
 

@@ -1,4 +1,3 @@
-import { chmod, open, rm } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { plain, renderDeviceConfig } from '../../../roles/wireguard/devices/config.ts';
 import { type DeviceLink, deviceLink } from '../../../roles/wireguard/devices/device-link.ts';
@@ -11,6 +10,7 @@ import type { HandOutOptions, RotateOptions } from '../device.ts';
 import { lockOf } from '../host-keys.ts';
 import { inventoryOf } from '../open-hosts.ts';
 import { operateProcedure } from '../procedure.ts';
+import { ConfigurationFile } from './configuration-file.ts';
 
 /** `lab device add` */
 export async function addDeviceNamed(name: string, options: HandOutOptions): Promise<ExitCode> {
@@ -21,18 +21,19 @@ export async function addDeviceNamed(name: string, options: HandOutOptions): Pro
     throw new LabError('USAGE', `${name} has keys already`, {
       hint: `lab device rotate ${name} gives it new ones; lab device revoke ${name} takes it out`,
     });
-  await keepAssigned(inventory, lock);
   await using configuration = new ConfigurationFile(options.file ?? `${name}.conf`);
   await configuration.reserve();
-  let handOut = async () => {};
+  await keepAssigned(inventory, lock);
+  let text = '';
   const procedure = addDevice(inventory, link, {
     async admitted(admission) {
       await rememberKeys(inventory, file, name, (keys) => keys.set(admission.keyName, admission.pair.publicKey));
-      handOut = await configuration.write(link, admission, options);
+      text = configurationText(link, admission, options);
+      await configuration.write(text);
     },
   });
   const exitCode = await operateProcedure(procedure, resolve(file), operation(options));
-  if (exitCode === exitCodes.asDeclared) await handOut();
+  if (exitCode === exitCodes.asDeclared) await handOut(text, link, configuration, options);
   else await forgetKeys(inventory, file, name);
   return exitCode;
 }
@@ -47,9 +48,10 @@ export async function rotateDeviceNamed(name: string, options: RotateOptions): P
     abort: options.abort === true,
     expected: () => configuration.reserve(),
     async admitted(admission) {
-      const handOut = await configuration.write(link, admission, options);
+      const text = configurationText(link, admission, options);
+      await configuration.write(text);
       await rememberKeys(inventory, file, name, (keys) => keys.set(admission.keyName, admission.pair.publicKey));
-      await handOut();
+      await handOut(text, link, configuration, options);
     },
     moved: (keyName) =>
       rememberKeys(inventory, file, name, (keys) => {
@@ -80,67 +82,41 @@ function forgetKeys(inventory: Inventory, file: string, name: string): Promise<v
   return rememberKeys(inventory, file, name, (keys) => keys.clear());
 }
 
-/** The file of a configuration, taken before anything is changed: that it cannot be written is known then. */
-class ConfigurationFile implements AsyncDisposable {
-  readonly #path: string;
-  #isEmpty = false;
-
-  constructor(path: string) {
-    this.#path = path;
-  }
-
-  /** @throws LabError USAGE for a file that is there, or cannot be written */
-  async reserve(): Promise<void> {
-    try {
-      const handle = await open(this.#path, 'wx', 0o600);
-      await handle.close();
-      this.#isEmpty = true;
-    } catch (cause) {
-      const { code, message } = cause as NodeJS.ErrnoException;
-      throw new LabError('USAGE', `the configuration cannot be written to ${this.#path}`, {
-        found: code === 'EEXIST' ? 'a file of this name, which may be the only copy of a private key' : message,
-        hint: 'remove it, or name another one: --file FILE',
-        cause,
-      });
-    }
-  }
-
-  /** @returns what shows it to the person */
-  async write(link: DeviceLink, admission: Admission, options: HandOutOptions): Promise<() => Promise<void>> {
-    const text = renderDeviceConfig(link, {
-      privateKey: plain(admission.pair.privateKey, reveal),
-      presharedKey: plain(admission.presharedKey.secret, reveal),
-      gatewayKey: admission.gatewayKey,
-      interfaceName: admission.interfaceName,
-      fullTunnel: options.fullTunnel === true,
-    });
-    const handle = await open(this.#path, 'r+');
-    try {
-      await handle.writeFile(text);
-      await handle.sync();
-    } finally {
-      await handle.close();
-    }
-    await chmod(this.#path, 0o600);
-    this.#isEmpty = false;
-    return () => show(text, this.#path, options);
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    if (this.#isEmpty) await rm(this.#path, { force: true });
-  }
+function configurationText(link: DeviceLink, admission: Admission, { fullTunnel }: HandOutOptions): string {
+  return renderDeviceConfig(link, {
+    privateKey: plain(admission.pair.privateKey, reveal),
+    presharedKey: plain(admission.presharedKey.secret, reveal),
+    gatewayKey: admission.gatewayKey,
+    interfaceName: admission.interfaceName,
+    fullTunnel: fullTunnel === true,
+  });
 }
 
-async function show(text: string, path: string, { qr, output }: HandOutOptions): Promise<void> {
-  if (output === 'json') return;
-  if (qr) {
-    const { default: code } = await import('qrcode');
-    // Drawn with the terminal's own colours turned round, so that it can be read on dark and light ones.
+/** From here on the keys are the device's: the file stays, and the person is shown what is in it. */
+async function handOut(
+  text: string,
+  { gateway }: DeviceLink,
+  configuration: ConfigurationFile,
+  { qr, output, fullTunnel }: HandOutOptions,
+): Promise<void> {
+  configuration.keep();
+  const { path } = configuration;
+  // Elsewhere than at a terminal it would be a private key in somebody's log.
+  if (output !== 'json' && qr && process.stdout.isTTY) process.stdout.write(`\n${await qrCode(text)}\n`);
+  if (output !== 'json')
     process.stdout.write(
-      `\n${await code.toString(text, { type: 'terminal', small: true, errorCorrectionLevel: 'L' })}\n`,
+      `written to ${path}, for you alone; nothing else has the private key: load it, and remove the file\n`,
     );
-  }
-  process.stdout.write(
-    `written to ${path}, for you alone; nothing else has the private key: load it, and remove the file\n`,
-  );
+  if (fullTunnel)
+    process.stderr.write(
+      `everything it sends to the internet goes through ${gateway}, which has to translate its addresses (masquerade): the role wireguard does not do that\n`,
+    );
+  if (await configuration.isInGit())
+    process.stderr.write(`${path} lies in a git repository that does not ignore it: do not commit it\n`);
+}
+
+/** Black on white, whatever the colours of the terminal are. */
+async function qrCode(text: string): Promise<string> {
+  const { default: code } = await import('qrcode');
+  return await code.toString(text, { type: 'terminal', small: true, errorCorrectionLevel: 'L' });
 }

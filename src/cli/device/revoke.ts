@@ -1,7 +1,7 @@
 import { resolve } from 'node:path';
 import { revokeDevice } from '../../../roles/wireguard/devices/procedures.ts';
 import { paramsFor } from '../../../roles/wireguard/host-params.ts';
-import { deviceGateway } from '../../../roles/wireguard/mesh.ts';
+import { membersOf } from '../../../roles/wireguard/mesh.ts';
 import { type ExitCode, exitCodes, LabError } from '../../shared/errors.ts';
 import type { DeviceOptions } from '../device.ts';
 import { lockOf } from '../host-keys.ts';
@@ -18,11 +18,12 @@ export async function revokeDeviceNamed(name: string, options: DeviceOptions): P
       found: name,
     });
   const params = paramsFor([...inventory.hosts.values()][0]);
-  const gateway = deviceGateway(inventory, params);
-  if (gateway === undefined)
+  const gateways = membersOf(inventory, params)
+    .filter(({ gateway }) => gateway)
+    .map(({ host }) => ({ gateway: host, params: paramsFor(inventory.hosts.get(host)) }));
+  if (gateways.length === 0)
     throw new LabError('PLAN_IMPOSSIBLE', `the tunnel "${params.network}" has no gateway that devices dial`);
-  const link = { device: name, gateway, params: paramsFor(inventory.hosts.get(gateway)) };
-  const exitCode = await operateProcedure(revokeDevice(inventory, link), resolve(file), {
+  const exitCode = await operateProcedure(revokeDevice(inventory, name, gateways), resolve(file), {
     ...options,
     limit: ['all'],
     check: false,
