@@ -44,7 +44,7 @@ export async function runPlaybook(name: string, options: PlaybookOptions): Promi
   const folder = process.cwd();
   const { playbook, file } = await loadChecked(name, folder, options.typeCheck);
   if (playbook.kind === 'procedure') return runProcedureOf(playbook, file, name, options);
-  refuseGiven(name, options);
+  refuseGiven(name, options.given);
   const { inventory } = playbook;
   const playsOf = (host: Host) =>
     playbook.plays.filter((play) => selectHosts(inventory, play.hosts).some(({ name }) => name === host.name));
@@ -95,8 +95,12 @@ export async function runPlaybook(name: string, options: PlaybookOptions): Promi
   }
 }
 
-/** Flags that only a procedure knows. */
-function refuseGiven(name: string, { given = {} }: PlaybookOptions): void {
+/**
+ * Flags that only a procedure knows.
+ *
+ * @throws LabError USAGE
+ */
+export function refuseGiven(name: string, given: Readonly<Record<string, unknown>> = {}): void {
   const flags = Object.entries(given).flatMap(([flag, value]) => (value === undefined ? [] : [flag]));
   if (flags.length === 0) return;
   throw new LabError('USAGE', `${name} is a playbook, and knows no ${flags.join(', ')}`, {

@@ -14,7 +14,7 @@ import {
 } from './run-options.ts';
 import { runPlaybook } from './run-playbook.ts';
 
-type Options = SelectOptions &
+export type RunCommandOptions = SelectOptions &
   ConnectOptions &
   ShowOptions &
   LoadOptions &
@@ -59,18 +59,18 @@ Examples:
   lab run rotate-keys.ts --compromised nas
   lab run site.ts --prune --check        what would be removed or restored because nothing declares it any more`,
     )
-    .action(async (playbook: string, options: Options) => {
+    .action(async (playbook: string, options: RunCommandOptions) => {
       const result = await runPlaybook(playbook, {
         ...options,
         mode: options.check ? 'check' : 'run',
         guardSeconds: options.guardTimeout,
-        given: {
-          maxAge: options.maxAge,
-          compromised: options.compromised,
-          drain: options.drain,
-          abort: options.abort,
-        },
+        given: givenOf(options),
       });
       process.exitCode = result.exitCode;
     });
+}
+
+/** Parameters that are for a procedure alone. */
+export function givenOf({ maxAge, compromised, drain, abort }: RunCommandOptions): Readonly<Record<string, unknown>> {
+  return { maxAge, compromised, drain, abort };
 }

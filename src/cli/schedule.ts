@@ -37,6 +37,8 @@ export type JobOptions = ConnectOptions &
 export function register(program: Command): void {
   const schedule = program
     .command('schedule <playbook> [run-options...]')
+    // They are those of lab run, which are checked there.
+    .allowUnknownOption()
     .description('let a host, or this machine, run a playbook at certain times')
     .option('--on <host>', 'the control host, which runs it; default: this machine')
     .option('--calendar <when>', 'when, as systemd.time(7) writes it', 'weekly')
@@ -55,13 +57,13 @@ export function register(program: Command): void {
     .addHelpText(
       'after',
       `
-Words after -- are options of "lab run". The project is copied as it is now: schedule again after a change. The job gets a
+Options that are not of this list, and all after --, are options of "lab run". The project is copied as it is now: schedule again after a change. The job gets a
 user and an SSH key of its own on the control host; the key is authorised on the hosts that the playbook is for.
 Exit codes: as "lab run"; 1 also when the job, tried with --check, does not get through.
 
 Examples:
   lab schedule site.ts --on nas --calendar 'Sun 04:30'
-  lab schedule rotate-keys.ts --on nas --calendar weekly --notify https://ntfy.sh/my-topic
+  lab schedule rotate-keys.ts --on nas --calendar weekly --max-age 30d --notify https://ntfy.sh/my-topic
   lab schedule site.ts --on nas --name site-vps --check -- --limit vps
   lab schedule list                      what is scheduled, when it ran last and how that ended
   lab schedule run rotate-keys           now

@@ -15,6 +15,8 @@ export interface Procedure<Schema extends AnySchema = AnySchema> {
   /** A zod object. Values come from its defaults, then the playbook, then the command line. */
   readonly params: Schema;
   readonly given: Readonly<Record<string, unknown>>;
+  /** Hosts that it may log in to, by name. Default: all of the inventory. */
+  hosts?(): readonly string[];
   prepare(context: ProcedureContext<z.output<Schema>>): Promise<ProcedurePlan>;
   readonly at: SourceLocation | undefined;
 }

@@ -128,7 +128,12 @@ async function takeBack(
   return complete;
 }
 
-function paramsOf({ name, params, given, at }: Procedure, more: Readonly<Record<string, unknown>>): unknown {
+/**
+ * What a procedure is given: defaults, then what the playbook says, then the command line.
+ *
+ * @throws LabError ROLE_PARAMS
+ */
+export function paramsOf({ name, params, given, at }: Procedure, more: Readonly<Record<string, unknown>>): unknown {
   const all = { ...given, ...Object.fromEntries(Object.entries(more).filter(([, value]) => value !== undefined)) };
   const parsed = (params as unknown as z.ZodType).safeParse(all);
   if (parsed.success) return parsed.data;

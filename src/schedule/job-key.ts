@@ -35,13 +35,34 @@ function keysOf(user: string) {
   return { user, keys: [] as string[], revoked: [] as string[], exclusive: false };
 }
 
+/** What a job has to do on a host. */
+export interface KeyRights {
+  /** Run commands; not where it only jumps over. */
+  readonly commands: boolean;
+  /** Addresses to which the way leads over this host. */
+  readonly opens: readonly string[];
+  /** Addresses of the host that is jumped over on the way to this one, which its connections come from. */
+  readonly via: readonly string[];
+}
+
 /**
- * The line that lets a job in and gives it nothing beyond commands: no terminal, no forwarding, only from these addresses.
+ * The line that lets a job in, from these addresses alone, to what it has to do there: no terminal, no forwarding but on the way
+ * to other hosts of the job. sshd(8), AUTHORIZED_KEYS FILE FORMAT.
  *
  * @param publicKey as ssh-keygen writes it
  * @returns undefined for what is no public key
  */
-export function restrictedKey(publicKey: string, from: readonly string[]): string | undefined {
+export function restrictedKey(publicKey: string, from: readonly string[], rights: KeyRights): string | undefined {
   const key = parsePublicKey(publicKey);
-  return key === null ? undefined : `restrict,from="${from.join(',')}" ${key.type} ${key.key}`;
+  if (key === null) return undefined;
+  const { commands, opens, via } = rights;
+  const options = [
+    'restrict',
+    ...(opens.length > 0 ? ['port-forwarding'] : []),
+    // The port of a host may move; its fallback is another one.
+    ...opens.map((address) => `permitopen="${address.includes(':') ? `[${address}]` : address}:*"`),
+    ...(commands ? [] : ['command="exit 1"']),
+    `from="${[...new Set([...from, ...via])].join(',')}"`,
+  ];
+  return `${options.join(',')} ${key.type} ${key.key}`;
 }

@@ -11,7 +11,13 @@ export const programsFolder = '/usr/local/lib/lab-schedule';
 const namePattern = /^[a-z][a-z0-9-]{0,23}$/;
 
 /** How a job logs in to a host, after the `~/.ssh/config` of whoever scheduled it had its say. */
-const login = z.object({ user: z.string(), address: z.string(), port: z.int() });
+const login = z.object({
+  user: z.string(),
+  address: z.string(),
+  port: z.int(),
+  /** Outermost first: names of the inventory, or as `ssh` would have them. */
+  jumps: z.array(z.string()),
+});
 export type Login = z.output<typeof login>;
 
 const manifest = z.object({
@@ -87,10 +93,14 @@ export function keyComment(name: string, control: string): string {
   return `lab-schedule:${name}@${control}`;
 }
 
+export function isJobName(text: string): boolean {
+  return namePattern.test(text);
+}
+
 /** @throws LabError USAGE */
 export function jobName(playbook: string, given: string | undefined): string {
   const name = given ?? basename(playbook).replace(/\.[cm]?[jt]s$/, '');
-  if (namePattern.test(name)) return name;
+  if (isJobName(name)) return name;
   throw new LabError('USAGE', given === undefined ? 'the job needs a name' : 'this cannot be the name of a job', {
     expected: 'lower-case letters, digits and "-", beginning with a letter, at most 24',
     found: name,

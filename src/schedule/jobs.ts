@@ -1,6 +1,6 @@
 import { FactLoader } from '../remote/facts/loader.ts';
 import type { Session } from '../remote/session.ts';
-import { type Job, type JobResult, jobsFolder, parseManifest, parseResult, placesOf } from './job.ts';
+import { isJobName, type Job, type JobResult, jobsFolder, parseManifest, parseResult, placesOf } from './job.ts';
 
 /** A job as it is on its control host. */
 export interface JobStatus {
@@ -19,7 +19,7 @@ export interface JobStatus {
 /** The jobs of a host, by name. Two round trips. */
 export async function readJobs(session: Session): Promise<JobStatus[]> {
   const found = await new FactLoader(session).run(['sh', '-c', 'cd "$1" 2>/dev/null && ls', 'lab', jobsFolder]);
-  const names = found.stdout.split('\n').filter((name) => /^[a-z][a-z0-9-]*$/.test(name));
+  const names = found.stdout.split('\n').filter(isJobName);
   const facts = new FactLoader(session);
   const jobs = await Promise.all(
     names.map(async (name) => {

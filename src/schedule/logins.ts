@@ -26,9 +26,11 @@ export function withJobLogin<Kind extends { readonly name: string; readonly conn
 
 export function loginAs(declared: ConnectionSettings, login: Login, key: string): ConnectionSettings {
   const { passphrase: _, configFile: __, fallback, ...kept } = declared;
+  const { jumps, ...endpoint } = login;
   return {
     ...kept,
-    ...login,
+    ...endpoint,
+    proxyJump: jumps,
     identityFile: key,
     ...(fallback && { fallback: fallback.map((entry) => ({ ...entry, identityFile: key })) }),
   };

@@ -3,7 +3,8 @@ import { type Document, isMap, parseDocument } from 'yaml';
 /**
  * The lock file that a job gets when its repository is copied once more: that of the repository, in which the pinned keys
  * are, with what the job has learned of the hosts since. Public keys and links of WireGuard are the hosts' own to tell, and the
- * job asks them regularly; where a host answered last depends on who asked.
+ * job asks them regularly; where a host answered last depends on who asked. Devices and assigned addresses are those of the
+ * repository: keys of devices are made beside it.
  *
  * @param there the job's own lock file; null when there is none
  */
@@ -15,8 +16,13 @@ export function mergeLock(repository: string, there: string | null): string {
   if (there !== null && known.errors.length === 0) {
     // A host that the repository does not know any more stays forgotten.
     for (const host of keysAt(known, ['hosts']).filter((name) => document.hasIn(['hosts', name]))) {
-      // As a whole: a key that was retired does not come back.
-      for (const part of ['wireguard', 'links', 'endpoint']) keep(document, known, ['hosts', host, part]);
+      // Both as they are there: a key or a link that was retired does not come back.
+      if (known.hasIn(['hosts', host, 'wireguard']))
+        for (const part of ['wireguard', 'links']) {
+          document.deleteIn(['hosts', host, part]);
+          keep(document, known, ['hosts', host, part]);
+        }
+      keep(document, known, ['hosts', host, 'endpoint']);
     }
   }
   const text = String(document.toString({ lineWidth: 0 }));

@@ -11,13 +11,15 @@ import { unitFile } from '../resources/unit-file.ts';
 import { user } from '../resources/user.ts';
 import type { Secret } from '../shared/secret.ts';
 import { type Job, jobsFolder, keyComment, manifestText, placesOf, programsFolder } from './job.ts';
-import { jobKey, restrictedKey } from './job-key.ts';
+import { jobKey, type KeyRights, restrictedKey } from './job-key.ts';
 import { foldersOf, type RepositoryFile } from './repository.ts';
 import { notifySections, serviceSections, timerSections } from './units.ts';
 
 /** A job with everything that it takes to the control host. */
 export interface Delivery {
   readonly job: Job;
+  /** Host that the job logs in to → what its key may do there. */
+  readonly rights: ReadonlyMap<string, KeyRights>;
   /** Patterns of sshd(8) that connections of the job come from. */
   readonly from: readonly string[];
   readonly repository: readonly RepositoryFile[];
@@ -38,7 +40,7 @@ export const roleName = 'scheduled-job';
 
 /** The job on its control host, and its key on the hosts that it logs in to. One host can be both. */
 export function jobRole(delivery: Delivery, control: string) {
-  const { job, from, formerLogins } = delivery;
+  const { job, rights, from, formerLogins } = delivery;
   const places = placesOf(job.name);
   const comment = keyComment(job.name, job.control);
   return defineRole({
@@ -51,13 +53,15 @@ export function jobRole(delivery: Delivery, control: string) {
     },
     resources({ host, withExports }): ResourceTree {
       const login = job.logins[host.name];
+      const granted = rights.get(host.name);
       const former = formerLogins.get(host.name);
       return [
         host.name === control && controlResources(delivery),
         login !== undefined &&
+          granted !== undefined &&
           withExports([control], (known) => {
             const sources = host.name === control ? [...from, '127.0.0.1', '::1'] : from;
-            const key = restrictedKey(known.get(control)?.key ?? '', sources);
+            const key = restrictedKey(known.get(control)?.key ?? '', sources, granted);
             return key !== undefined && jobKey({ user: login.user, comment, key });
           }),
         former !== undefined && jobKey({ user: former, comment, key: null }),

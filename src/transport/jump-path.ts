@@ -62,7 +62,8 @@ async function resolveJump(text: string, owner: Endpoint, settings: ConnectionSe
   return { endpoint: await resolveEndpoint({ ...common, ...connection, user, name }), credentials: connection };
 }
 
-function inInventory(jump: JumpHost, hosts: Hosts) {
+/** The host of an inventory that is meant: by its name, or where it is connected to. */
+export function inInventory(jump: JumpHost, hosts: Hosts) {
   const named = hosts.get(jump.host);
   if (named !== undefined && jump.port === undefined) return named;
   return [...hosts.values()].find(

@@ -23,7 +23,8 @@ async function written(key: string | null, content: string): Promise<string | nu
   return step === undefined ? null : String(step.content);
 }
 
-const restricted = restrictedKey(`${one} made@there`, ['192.0.2.1', '2001:db8::1']) ?? '';
+const commands = { commands: true, opens: [], via: [] };
+const restricted = restrictedKey(`${one} made@there`, ['192.0.2.1', '2001:db8::1'], commands) ?? '';
 
 test.each<[string, string | null, string, string | null]>([
   ['added with least rights', restricted, `${other} ada\n`, `${other} ada\n${line}\n`],
@@ -40,6 +41,13 @@ test.each<[string, string | null, string, string | null]>([
 ])('%s', async (_, key, before, after) => expect(await written(key, before)).toBe(after));
 
 test('what is no public key is not authorised', () => {
-  expect(restrictedKey('', ['192.0.2.1'])).toBeUndefined();
-  expect(restrictedKey('ssh-keygen: command not found', [])).toBeUndefined();
+  expect(restrictedKey('', ['192.0.2.1'], commands)).toBeUndefined();
+  expect(restrictedKey('ssh-keygen: command not found', [], commands)).toBeUndefined();
+});
+
+test('a jump host forwards to the hosts behind it alone, and runs nothing', () => {
+  const rights = { commands: false, opens: ['10.0.0.5', 'fd00::5'], via: ['192.0.2.7'] };
+  expect(restrictedKey(one, ['192.0.2.1'], rights)).toBe(
+    `restrict,port-forwarding,permitopen="10.0.0.5:*",permitopen="[fd00::5]:*",command="exit 1",from="192.0.2.1,192.0.2.7" ${one}`,
+  );
 });

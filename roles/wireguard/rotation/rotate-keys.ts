@@ -1,5 +1,7 @@
 import { type Inventory, LabError, z } from '../../../src/index.ts';
 import { defineProcedure, type Procedure, type ProcedureContext } from '../../../src/playbook/procedure.ts';
+import { paramsFor } from '../host-params.ts';
+import { membersOf } from '../mesh.ts';
 import { type params as roleParams, secondsOf } from '../params.ts';
 import { abortSteps, rotationSteps } from './steps.ts';
 import { surveyLinks } from './survey.ts';
@@ -44,7 +46,9 @@ export interface RotateKeysInput {
  * export default rotateKeys({ inventory, maxAge: '30d' });
  */
 export function rotateKeys({ name = 'rotate-keys', inventory, ...given }: RotateKeysInput): Procedure<typeof params> {
-  return defineProcedure({ name, inventory, params, given, prepare: prepareRotation, at: undefined });
+  const hosts = () =>
+    membersOf(inventory, paramsFor([...inventory.hosts.values()][0], given.wireguard)).map(({ host }) => host);
+  return defineProcedure({ name, inventory, params, given, hosts, prepare: prepareRotation, at: undefined });
 }
 
 async function prepareRotation(context: ProcedureContext<RotationParams>) {

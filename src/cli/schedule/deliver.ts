@@ -1,11 +1,10 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import { gzipSync } from 'node:zlib';
-import type { LockFile } from '../../model/lock-file.ts';
-import type { Host, Inventory } from '../../model/types.ts';
 import { notifyUrl } from '../../notify/notify-url.ts';
 import { notifyToken } from '../../notify/token.ts';
-import type { Job, Login } from '../../schedule/job.ts';
+import type { Job } from '../../schedule/job.ts';
+import type { KeyRights } from '../../schedule/job-key.ts';
 import type { ControlHost } from '../../schedule/look.ts';
 import { mergeLock } from '../../schedule/merge-lock.ts';
 import { dependencyEntries, programEntries } from '../../schedule/package-tree.ts';
@@ -26,59 +25,6 @@ export interface DeliverOptions {
   readonly secretsIdentity?: string;
 }
 
-/**
- * How the job logs in to the hosts that it works on, and to those that it jumps over.
- *
- * @throws LabError USAGE for a host that it cannot reach; HOST_KEY_UNKNOWN for one whose key is not in the lock file
- */
-export async function loginsOf(
-  hosts: readonly Host[],
-  inventory: Inventory,
-  lock: LockFile,
-): Promise<Readonly<Record<string, Login>>> {
-  const all = new Map(
-    hosts.flatMap((host) => [host, ...jumpHostsOf(host, inventory)]).map((host) => [host.name, host]),
-  );
-  const entries = await Promise.all(
-    [...all.values()].map(async ({ name, connection }): Promise<[string, Login]> => {
-      if (connection.transport !== 'ssh' && connection.transport !== 'openssh') {
-        throw new LabError(
-          'USAGE',
-          `the job cannot reach ${name}: transport ${connection.transport} is for this machine`,
-          {
-            expected: 'a host that its control host reaches over SSH, itself included',
-            hint: `give ${name} an address in the inventory, or leave it out: -- --limit '!${name}'`,
-          },
-        );
-      }
-      if (lock.pinned(name).length === 0) {
-        throw new LabError('HOST_KEY_UNKNOWN', `the host key of ${name} is not in the lock file`, {
-          expected: 'the key of every host that the job works on, as nobody is there to be asked',
-          hint: `lab doctor ${name}`,
-        });
-      }
-      const { user, address, port } = await resolveEndpoint({ ...connection, name });
-      return [name, { user, address, port }];
-    }),
-  );
-  return Object.fromEntries(entries.sort(([a], [b]) => (a < b ? -1 : 1)));
-}
-
-/** Those of the inventory, named or by their address: `[user@]host[:port]`. */
-function jumpHostsOf(host: Host, inventory: Inventory, seen: ReadonlySet<string> = new Set()): Host[] {
-  return (host.connection.proxyJump ?? []).flatMap((text) => {
-    const target = text
-      .replace(/^[^@]*@/, '')
-      .replace(/(?<=[^:]):\d+$/, '')
-      .replace(/^\[(.*)\](:\d+)?$/, '$1');
-    const jump =
-      inventory.hosts.get(target) ??
-      [...inventory.hosts.values()].find(({ connection }) => connection.address === target);
-    if (jump === undefined || seen.has(jump.name)) return [];
-    return [jump, ...jumpHostsOf(jump, inventory, new Set([...seen, jump.name]))];
-  });
-}
-
 /** Where connections of the control host come from. */
 function sourcesOf({ host }: Control, seen: ControlHost, more: readonly string[]): string[] {
   const declared = [...host.addresses.values()].flat();
@@ -96,6 +42,7 @@ interface Source {
 /** Gathers on this machine all that goes to the control host. */
 export async function deliveryOf(
   job: Job,
+  rights: ReadonlyMap<string, KeyRights>,
   control: Control,
   seen: ControlHost,
   source: Source,
@@ -115,6 +62,7 @@ export async function deliveryOf(
   const { logins: before = {} } = seen.before ?? {};
   return {
     job,
+    rights,
     from,
     repository: repository.files,
     lockFile: {

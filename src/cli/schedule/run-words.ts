@@ -1,21 +1,35 @@
 import { Command, CommanderError } from 'commander';
 import { LabError } from '../../shared/errors.ts';
-import { register } from '../run.ts';
+import { givenOf, type RunCommandOptions, register } from '../run.ts';
 
 /** Options that need somebody at a terminal, or what only this machine has. */
-const impossible: Readonly<Record<string, string>> = {
-  askPass: '--ask-pass needs somebody to ask: the job logs in with a key of its own',
-  askBecomePass: '--ask-become-pass needs somebody to ask: let the login use sudo without a password',
-  acceptNewHostKeys: '--accept-new-host-keys would trust whoever answers: the job knows hosts by the lock file alone',
-};
+const impossible: readonly (readonly [keyof RunCommandOptions, string])[] = [
+  ['askPass', '--ask-pass needs somebody to ask: the job logs in with a key of its own'],
+  ['askBecomePass', '--ask-become-pass needs somebody to ask: let the login use sudo without a password'],
+  [
+    'acceptNewHostKeys',
+    '--accept-new-host-keys would trust whoever answers: the job knows hosts by the lock file alone',
+  ],
+];
+
+export interface RunWords {
+  /** As the job gets them. */
+  readonly words: readonly string[];
+  /** Patterns of `--limit`; empty for all hosts. */
+  readonly limit: readonly string[];
+  /** Parameters of a procedure. */
+  readonly given: Readonly<Record<string, unknown>>;
+}
 
 /**
- * The words after `--` are options of `lab run`: a mistake in them is told now and not in the night when it first runs.
+ * What `lab schedule` does not know itself, and all after `--`, are options of `lab run`: a mistake in them is told now and
+ * not in the night when it first runs.
  *
- * @returns the patterns of `--limit`; empty for all hosts
  * @throws LabError USAGE
  */
-export function limitOfRun(words: readonly string[]): readonly string[] {
+export function runWordsOf(all: readonly string[]): RunWords {
+  // After a word that it does not know, commander leaves the mark where it is.
+  const words = all.filter((word) => word !== '--');
   const program = new Command('lab').exitOverride();
   let said = '';
   const write = (text: string) => {
@@ -24,25 +38,27 @@ export function limitOfRun(words: readonly string[]): readonly string[] {
   program.configureOutput({ writeErr: write, writeOut: write });
   register(program);
   const [run] = program.commands;
-  let options: Readonly<Record<string, unknown>> = {};
+  let options: RunCommandOptions | undefined;
   run
     ?.copyInheritedSettings(program)
     .exitOverride()
-    .action((_playbook: string, given: Readonly<Record<string, unknown>>) => {
+    .action((_playbook: string, given: RunCommandOptions) => {
       options = given;
     });
   try {
     program.parse(['run', ...words, '--', 'playbook'], { from: 'user' });
   } catch (thrown) {
     if (!(thrown instanceof CommanderError)) throw thrown;
-    throw new LabError('USAGE', 'the words after -- are no options of lab run', {
+    throw new LabError('USAGE', 'these are options of neither lab schedule nor lab run', {
       found: words.join(' '),
       output: said.split('\n')[0],
-      hint: 'lab run --help shows them',
+      hint: 'lab schedule --help and lab run --help show them',
     });
   }
-  for (const [name, why] of Object.entries(impossible)) if (options[name] === true) throw new LabError('USAGE', why);
-  const limit = options.limit as readonly string[];
+  if (options === undefined)
+    throw new LabError('INTERNAL', 'lab run did not take its options', { found: words.join(' ') });
+  for (const [name, why] of impossible) if (options[name] === true) throw new LabError('USAGE', why);
+  const { limit } = options;
   if (limit.includes('@failed'))
     throw new LabError(
       'USAGE',
@@ -51,5 +67,5 @@ export function limitOfRun(words: readonly string[]): readonly string[] {
         found: '--limit @failed',
       },
     );
-  return limit;
+  return { words, limit, given: givenOf(options) };
 }

@@ -9,20 +9,23 @@ import type { Procedure } from '../../playbook/procedure.ts';
 import { FactLoader } from '../../remote/facts/loader.ts';
 import type { Session } from '../../remote/session.ts';
 import { visible } from '../../report/visible.ts';
+import { paramsOf } from '../../runner/procedure.ts';
 import { type Job, jobName, placesOf } from '../../schedule/job.ts';
 import { readJobs } from '../../schedule/jobs.ts';
 import { lookAtControl } from '../../schedule/look.ts';
 import { jobRole } from '../../schedule/role.ts';
 import { tryCommand } from '../../schedule/units.ts';
 import { type ExitCode, exitCodes, LabError } from '../../shared/errors.ts';
+import { keepAssigned } from '../assigned-addresses.ts';
 import { reachHosts } from '../endpoints.ts';
 import { lockOf } from '../host-keys.ts';
-import { loadChecked } from '../run-playbook.ts';
+import { loadChecked, refuseGiven } from '../run-playbook.ts';
 import type { ScheduleOptions } from '../schedule.ts';
+import { accessOf } from './access.ts';
 import { controlOf, onHost } from './control.ts';
-import { deliveryOf, loginsOf, notifyOf } from './deliver.ts';
+import { deliveryOf, notifyOf } from './deliver.ts';
 import { runRole } from './run-role.ts';
-import { limitOfRun } from './run-words.ts';
+import { runWordsOf } from './run-words.ts';
 
 const rehearsalSeconds = 630;
 
@@ -33,18 +36,22 @@ export async function schedulePlaybook(
   options: ScheduleOptions,
 ): Promise<ExitCode> {
   const notify = notifyOf(options);
-  const limit = limitOfRun(words);
+  const run = runWordsOf(words);
   checkOptions(options);
   const { playbook, file } = await loadChecked(name, process.cwd(), options.typeCheck);
+  if (playbook.kind === 'procedure') paramsOf(playbook, run.given);
+  else refuseGiven(name, run.given);
   const { inventory } = playbook;
   const inventoryFile = resolve(inventory.source?.file ?? file);
   const root = inventory.source === undefined ? process.cwd() : projectRoot(inventoryFile);
   const control = controlOf(inventory, options.on);
   const lock = await lockOf(inventory, file);
   const lockFile = lockFilePath(inventoryFile);
-  const touched = hostsOf(playbook, limit);
+  const touched = hostsOf(playbook, run.limit);
   if (touched.length === 0) throw new LabError('HOST_PATTERN', 'the job would have no host to work on');
-  const logins = await loginsOf(touched, inventory, lock);
+  const { logins, rights } = await accessOf(touched, inventory, lock);
+  // What is assigned is taken along, so that the job assigns nothing else.
+  if (options.check !== true) await keepAssigned(inventory, lock);
   const reach = await reachHosts(inventory, file, { accept: options.acceptNewHostKeys === true });
   const title = jobName(name, options.name);
   const { calendar, delay, notifyCommand } = options;
@@ -56,7 +63,7 @@ export async function schedulePlaybook(
     name: title,
     control: control.name,
     playbook: insideOf(root, file),
-    options: [...words],
+    options: [...run.words],
     calendar,
     delay,
     logins,
@@ -65,7 +72,7 @@ export async function schedulePlaybook(
   };
   const folder = await mkdtemp(join(tmpdir(), 'lab-schedule-'));
   try {
-    const delivery = await deliveryOf(job, control, seen, { root, lockFile, folder }, options);
+    const delivery = await deliveryOf(job, rights, control, seen, { root, lockFile, folder }, options);
     const others = [...Object.keys(logins), ...delivery.formerLogins.keys()].flatMap(
       (one) => inventory.hosts.get(one) ?? [],
     );
@@ -109,10 +116,13 @@ function checkOptions({ calendar, delay, from }: ScheduleOptions): void {
   }
 }
 
-/** A procedure reads every host, whichever of them it is limited to: a key has two ends. */
+/** A procedure may read all its hosts, whichever of them it is limited to: a key has two ends. */
 function hostsOf(playbook: Playbook | Procedure, limit: readonly string[]): readonly Host[] {
   const { inventory } = playbook;
-  if (playbook.kind === 'procedure') return [...inventory.hosts.values()];
+  if (playbook.kind === 'procedure') {
+    const names = new Set(playbook.hosts?.() ?? inventory.hosts.keys());
+    return [...inventory.hosts.values()].filter(({ name }) => names.has(name));
+  }
   const played = new Set(playbook.plays.flatMap((play) => selectHosts(inventory, play.hosts).map(({ name }) => name)));
   return selectHosts(inventory, limit.length > 0 ? limit : ['all']).filter(({ name }) => played.has(name));
 }

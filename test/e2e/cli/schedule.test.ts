@@ -3,10 +3,11 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import { type StartedHost, startHost } from '../../support/host.ts';
 import { inventoryFiles, type LabOutcome, type LabProject, labProject } from '../../support/lab-project.ts';
 
-// A control host that has neither Node nor a registry, and one host that it manages.
+// A control host that has neither Node nor a registry, and one host that it manages, over another.
 
 let control: StartedHost;
 let managed: StartedHost;
+let door: StartedHost;
 let project: LabProject;
 
 /** Names that would mean something to a shell or to systemd. */
@@ -24,9 +25,18 @@ echo "$LAB_JOB $LAB_JOB_EXIT_CODE: $LAB_JOB_SUMMARY" >"$HOME/told"
 `;
 
 beforeAll(async () => {
-  [control, managed] = await Promise.all([startHost({ hostname: 'control' }), startHost({ hostname: 'managed' })]);
+  [control, managed, door] = await Promise.all([
+    startHost({ hostname: 'control' }),
+    startHost({ hostname: 'managed' }),
+    startHost({ hostname: 'door' }),
+  ]);
+  const files = inventoryFiles({ control, managed, door });
   project = labProject({
-    ...inventoryFiles({ control, managed }),
+    ...files,
+    'inventory/index.ts': `${files['inventory/index.ts']}`.replace(
+      'managed: {',
+      "managed: { ssh: { proxyJump: 'door' },",
+    ),
     'playbooks/note.ts': playbook(),
     [awkward]: 'one\n',
     'keys/id_ed25519': '-----BEGIN OPENSSH PRIVATE KEY-----\nAAAA\n',
@@ -39,7 +49,7 @@ beforeAll(async () => {
 });
 afterAll(async () => {
   project?.remove();
-  await Promise.all([control?.remove(), managed?.remove()]);
+  await Promise.all([control?.remove(), managed?.remove(), door?.remove()]);
 });
 
 const lab = (...words: readonly string[]): Promise<LabOutcome> => project.lab(['schedule', ...words]);
@@ -47,10 +57,15 @@ const schedule = (...more: readonly string[]) =>
   lab('note.ts', '--on', 'control', '--calendar', 'Mon *-*-* 04:30', '--delay', '0', '--no-type-check', ...more);
 const notified = ['--notify-command', '/usr/local/bin/tell-me'];
 const note = async () => (await managed.exec(['cat', '/etc/note'])).stdout;
-const authorized = () => managed.sh('cat /root/.ssh/authorized_keys');
+const authorized = (host: StartedHost) => host.sh('cat /root/.ssh/authorized_keys');
 const service = 'lab-schedule-note.service';
 
-/** What a job could leave on either host. */
+const modes = () =>
+  control.sh(
+    'cd /var/lib/lab-schedule/note; stat -c "%a %U %G" . job.json home home/.ssh/id_ed25519; ! su -s /bin/sh nobody -c "ls ." 2>/dev/null',
+  );
+
+/** What a job could leave on these hosts. */
 let before: string;
 const traces = async () =>
   [
@@ -58,7 +73,8 @@ const traces = async () =>
       'ls -A /var/lib /usr/local/lib /etc/systemd/system/* /var/lib/systemd/timers; cat /etc/passwd /etc/group',
     ),
     await control.sh('systemctl list-units --all --plain --no-legend "lab-schedule*" | cut -d " " -f 1'),
-    await authorized(),
+    await authorized(managed),
+    await authorized(door),
   ]
     .join('\n')
     .replace(/^lab\n/m, '');
@@ -77,14 +93,20 @@ it('sets the job up with all that it needs, and tries it out without a change', 
   expect({ exitCode, stdout, stderr }).toMatchObject({
     exitCode: 0,
     stdout: expect.stringMatching(
-      /note runs on control, next at \d{4}-\d\d-\d\dT04:30:00Z; it gets through to managed/,
+      /note runs on control, next at \d{4}-\d\d-\d\dT04:30:00Z; it gets through to door, managed/,
     ),
   });
   expect(await note()).toBe('');
   // The key was made there, is nowhere else, and opens no more than it has to.
-  const key = await control.sh('cat /var/lib/lab-schedule/note/home/.ssh/id_ed25519.pub');
-  expect(await authorized()).toContain(
-    `restrict,from="${control.address}" ${key.split(' ').slice(0, 2).join(' ')} lab-schedule:note@control\n`,
+  const text = await control.sh('cat /var/lib/lab-schedule/note/home/.ssh/id_ed25519.pub');
+  const key = `${text.split(' ').slice(0, 2).join(' ')} lab-schedule:note@control\n`;
+  expect(await authorized(managed)).toContain(`restrict,from="${control.address},${door.address}" ${key}`);
+  const onlyForwards = `port-forwarding,permitopen="${managed.address}:*",command="exit 1"`;
+  expect(await authorized(door)).toContain(`restrict,${onlyForwards},from="${control.address}" ${key}`);
+  expect(await modes()).toBe(
+    ['750 root lab-job-note', '640 root lab-job-note', '700 lab-job-note lab-job-note', '600 lab-job-note lab-job-note']
+      .map((line) => `${line}\n`)
+      .join(''),
   );
   expect(await control.sh('find /var/lib/lab-schedule/note/repository -name "id_ed25519*"')).toBe('');
   // systemd's own grade of what the service is exposed to: 0 to 10, below 3 is "OK".
@@ -117,7 +139,7 @@ it('runs when it is due, which was while the host was off', async () => {
           name: 'note',
           playbook: 'playbooks/note.ts',
           calendar: 'Mon *-*-* 04:30',
-          hosts: ['managed'],
+          hosts: ['door', 'managed'],
         },
         ...{ state: 'succeeded', last: { exitCode: 0, summary: '1 change on 1 host' } },
       },
@@ -148,4 +170,16 @@ it('takes everything back', async () => {
   expect(await traces()).toBe(before);
   expect(await lab('list')).toMatchObject({ exitCode: 0, stdout: 'nothing is scheduled\n' });
   expect(await lab('remove', 'note')).toMatchObject({ exitCode: 4, stderr: expect.stringContaining('SCHEDULE_JOB') });
+});
+
+it('is scheduled anew after that', async () => {
+  expect((await schedule()).exitCode).toBe(0);
+  expect(await lab('list')).toMatchObject({ exitCode: 0, stdout: expect.stringMatching(/note .* never run/) });
+});
+
+it('refuses what the job would fail of, before anything is touched', async () => {
+  const refused = async (...words: readonly string[]) => (await schedule('--name', 'other', ...words)).stderr;
+  expect(await refused('--max-age', '30d')).toContain('knows no maxAge');
+  expect(await refused('--calender', 'daily')).toContain("unknown option '--calender'");
+  expect(await lab('list')).toMatchObject({ stdout: expect.not.stringContaining('other') });
 });

@@ -3,7 +3,7 @@ import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { limitOfRun } from '../../../src/cli/schedule/run-words.ts';
+import { runWordsOf } from '../../../src/cli/schedule/run-words.ts';
 import { mergeLock } from '../../../src/schedule/merge-lock.ts';
 import { dependencyEntries } from '../../../src/schedule/package-tree.ts';
 import { foldersOf, repositoryOf } from '../../../src/schedule/repository.ts';
@@ -116,6 +116,23 @@ describe('the lock file of a job', () => {
     );
   });
 
+  it('has devices, and addresses that were assigned, from the repository alone', () => {
+    const devices = (letter: string, address: string) =>
+      `devices:\n  phone:\n    wireguard:\n      phone: ${key(letter)}\n    addresses:\n      vpn: [ ${address} ]\n`;
+    const mine = lock(nas('KEY', '    addresses:\n      vpn: [ 10.80.0.9 ]\n')) + devices('N', '10.80.0.7');
+    const there = lock(nas('KEY', `    wireguard:\n      wg1: ${key('C')}\n`)) + devices('O', '10.80.0.8');
+    expect(mergeLock(mine, there)).toBe(
+      lock(nas('KEY', `    addresses:\n      vpn: [ 10.80.0.9 ]\n    wireguard:\n      wg1: ${key('C')}\n`)) +
+        devices('N', '10.80.0.7'),
+    );
+  });
+
+  it('has no link that the job knows to be gone', () => {
+    const wireguard = `    wireguard:\n      wg0: ${key('A')}\n`;
+    const mine = lock(nas('KEY', `${wireguard}    links:\n      vps: wg0 wg0 none active\n`));
+    expect(mergeLock(mine, lock(nas('KEY', wireguard)))).toBe(lock(nas('KEY', wireguard)));
+  });
+
   it('is that of the repository at first, but for where hosts answered somebody else', () => {
     expect(mergeLock(lock(nas('KEY', '    endpoint: me@nas:22\n')), null)).toBe(lock(nas('KEY')));
   });
@@ -126,20 +143,24 @@ describe('the lock file of a job', () => {
   });
 });
 
-describe('the words after --', () => {
+describe('what lab schedule does not know itself', () => {
   it('are options of lab run', () => {
-    expect(limitOfRun(['--limit', 'vps,nas', '--tags', '-x'])).toEqual(['vps', 'nas']);
-    expect(limitOfRun(['--max-age', '14d', '--drain', '5m'])).toEqual([]);
-    expect(limitOfRun([])).toEqual([]);
+    expect(runWordsOf(['--limit', 'vps,nas', '--tags', '-x']).limit).toEqual(['vps', 'nas']);
+    expect(runWordsOf(['--max-age', '14d', '--', '--drain', '5m'])).toMatchObject({
+      words: ['--max-age', '14d', '--drain', '5m'],
+      limit: [],
+      given: { maxAge: '14d', drain: '5m' },
+    });
+    expect(runWordsOf([])).toMatchObject({ words: [], limit: [] });
   });
 
   it.each([
-    [['--max-ages'], 'no options of lab run'],
-    [['another.ts'], 'no options of lab run'],
+    [['--max-ages'], 'options of neither'],
+    [['another.ts'], 'options of neither'],
     [['--ask-pass'], 'needs somebody to ask'],
     [['--accept-new-host-keys'], 'would trust whoever answers'],
     [['--limit', '@failed'], 'others each time'],
   ])('%j is refused before it would fail in the night', (words, message) => {
-    expect(() => limitOfRun(words)).toThrow(message);
+    expect(() => runWordsOf(words)).toThrow(message);
   });
 });

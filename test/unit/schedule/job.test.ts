@@ -15,7 +15,7 @@ const job: Job = {
   options: ['--limit', 'a b', '$(x)'],
   calendar: 'weekly',
   delay: '1h',
-  logins: { vps: { user: 'ada', address: '192.0.2.1', port: 2222 } },
+  logins: { vps: { user: 'ada', address: '192.0.2.1', port: 2222, jumps: [] } },
   node: { path: '/usr/bin/node', from: 'host' },
 };
 
@@ -183,15 +183,16 @@ it('logs in with the key of the job, wherever the inventory has another', () => 
   const declared = {
     transport: 'ssh',
     address: 'vps',
+    proxyJump: ['alias-of-door'],
     become: 'sudo',
     identityFile: '/home/ada/.ssh/id_ed25519',
     configFile: '/home/ada/.ssh/config',
     fallback: [{ port: 22, identityFile: '/home/ada/.ssh/old' }],
   } as const;
-  expect(loginAs(declared, { user: 'ada', address: '192.0.2.1', port: 2222 }, '/key')).toEqual({
+  expect(loginAs(declared, { user: 'ada', address: '192.0.2.1', port: 2222, jumps: ['door'] }, '/key')).toEqual({
     transport: 'ssh',
     become: 'sudo',
-    ...{ user: 'ada', address: '192.0.2.1', port: 2222, identityFile: '/key' },
+    ...{ user: 'ada', address: '192.0.2.1', port: 2222, proxyJump: ['door'], identityFile: '/key' },
     fallback: [{ port: 22, identityFile: '/key' }],
   });
 });
