@@ -154,6 +154,8 @@ export class LockFile {
       document.commentBefore ??= header;
     }
     for (const edit of edits) edit(document);
+    // Without the last device its part goes too: the form that every run can read without a YAML parser has no empty one.
+    if ((document.get('devices') as { items?: unknown[] } | undefined)?.items?.length === 0) document.delete('devices');
     sortMap(document, ['hosts']);
     sortMap(document, ['devices']);
     await writeAtomically(this.file, document.toString({ lineWidth: 0 }));

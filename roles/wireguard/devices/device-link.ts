@@ -20,8 +20,8 @@ export interface DeviceLink {
 }
 
 /**
- * @throws LabError HOST_PATTERN for a device that the inventory has not; PLAN_IMPOSSIBLE for one that is not on the tunnel, or
- *   has nobody to dial
+ * @throws LabError HOST_PATTERN for a device that the inventory has not; USAGE for one that is not on the tunnel;
+ *   PLAN_IMPOSSIBLE when it has nobody to dial
  */
 export function deviceLink(inventory: Inventory, name: string): DeviceLink {
   const device = inventory.devices.get(name);
@@ -36,7 +36,7 @@ export function deviceLink(inventory: Inventory, name: string): DeviceLink {
   const inside = tunnelPrefixes(inventory, params);
   const addresses = device.addresses.get(params.network);
   if (addresses === undefined || addresses.length === 0)
-    throw new LabError('PLAN_IMPOSSIBLE', `${name} has no address on the tunnel "${params.network}"`, {
+    throw new LabError('USAGE', `${name} has no address on the tunnel "${params.network}"`, {
       at: inventory.source,
       expected: `addresses: { ${params.network}: 'auto' }`,
       found: [...device.addresses.keys()].join(', ') || 'no addresses',
@@ -44,6 +44,7 @@ export function deviceLink(inventory: Inventory, name: string): DeviceLink {
   const gateway = deviceGateway(inventory, params);
   if (gateway === undefined || endpointOf(gateway, params.interface, inventory, params) === null)
     throw new LabError('PLAN_IMPOSSIBLE', `nobody in the tunnel "${params.network}" can be dialled by a device`, {
+      at: inventory.source,
       expected: 'a member with an address on a public network, or the parameter gateways',
     });
   const gatewayParams = paramsFor(inventory.hosts.get(gateway));

@@ -76,5 +76,5 @@ export class ConfigurationFile implements AsyncDisposable {
 
 async function isEmptyFile(path: string): Promise<boolean> {
   const found = await lstat(path).catch(() => undefined);
-  return found !== undefined && found.isFile() && found.size === 0;
+  return found?.isFile() === true && found.size === 0;
 }

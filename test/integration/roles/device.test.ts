@@ -1,6 +1,12 @@
-import { statSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { mkdirSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
+import { stripVTControlCharacters } from 'node:util';
+import { create } from 'qrcode';
 import { afterAll, beforeAll, expect, it, vi } from 'vitest';
+import { deviceLink } from '../../../roles/wireguard/devices/device-link.ts';
+import { addDevice } from '../../../roles/wireguard/devices/procedures.ts';
+import { ConfigurationFile } from '../../../src/cli/device/configuration-file.ts';
 import { type StartedHost, startHost } from '../../support/host.ts';
 import { type LabProject, labProject, lockFile } from '../../support/lab-project.ts';
 import { TunnelHosts } from '../../support/tunnel.ts';
@@ -18,7 +24,12 @@ beforeAll(async () => {
     TunnelHosts.start(names),
     startHost({ packages: ['wireguard-tools', 'wireguard-go', 'iputils-ping'] }),
   ]);
-  tunnel.more = { devices: { phone: { addresses: { vpn: ['10.80.0.100', 'fd80::100'] } } } };
+  tunnel.more = {
+    devices: {
+      phone: { addresses: { vpn: ['10.80.0.100', 'fd80::100'] } },
+      laptop: { addresses: { vpn: '10.80.0.101' } },
+    },
+  };
   project = labProject({
     'inventory/index.ts': tunnel.inventoryModule(),
     'inventory/lab.lock.yml': lockFile(tunnel.hosts),
@@ -55,11 +66,28 @@ const reaches = async (address: string) => {
 };
 const reachesNothing = async () =>
   (await phone.exec(['ping', '-c', '3', '-W', '1', tunnel.inside('gateway')])).exitCode !== 0;
+/** Files of the controller that hold a text. */
+const filesWith = (text: string) =>
+  spawnSync('grep', ['-rlF', '-e', text, '.'], { cwd: project.root, encoding: 'utf8' }).stdout.trim().split('\n');
+/** Where on a host a text is. */
+const placesWith = (host: StartedHost, text: string) =>
+  host.sh(`grep -rlF -e '${text}' /etc /var /root /run /tmp 2>/dev/null || true`);
 const valueIn = (text: string, name: string) => new RegExp(`^${name} = (.+)$`, 'm').exec(text)?.[1] ?? '';
 
+/** The dark squares of a QR code of half blocks among what a terminal shows, row by row. */
+function squaresIn(shown: string): boolean[][] {
+  const lines = stripVTControlCharacters(shown)
+    .split(/\r?\n/)
+    .filter((line) => /^[ ▀▄█]{30,}$/.test(line));
+  const rows = lines.flatMap((line) => ['█▀', '█▄'].map((dark) => [...line].map((square) => dark.includes(square))));
+  // Around it is a margin of one.
+  const size = (rows[0]?.length ?? 2) - 2;
+  return rows.slice(1, size + 1).map((row) => row.slice(1, size + 1));
+}
+
 it('lets a device in, which reaches every host inside', async () => {
-  const { exitCode, stdout, stderr } = await lab('device', 'add', 'phone');
-  expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: '' });
+  const { exitCode, stdout } = await project.labAtTerminal(['device', 'add', 'phone']).ended;
+  expect(exitCode).toBe(0);
   expect(stdout).toMatch(/gateway lets phone in by wg0/);
   const text = project.read('phone.conf');
   expect(statSync(join(project.root, 'phone.conf')).mode & 0o777).toBe(0o600);
@@ -69,18 +97,26 @@ it('lets a device in, which reaches every host inside', async () => {
     expect(stdout).not.toContain(valueIn(text, name));
     expect(project.read('inventory/lab.lock.yml')).not.toContain(valueIn(text, name));
   }
-  const hosts = Object.values(tunnel.hosts);
-  for (const host of hosts)
-    expect(
-      await host.sh(`grep -rl -F -e '${valueIn(text, 'PrivateKey')}' /etc /var /root /run 2>/dev/null || true`),
-    ).toBe('');
+  expect(filesWith(valueIn(text, 'PrivateKey'))).toEqual(['./phone.conf']);
+  expect(filesWith(valueIn(text, 'PresharedKey'))).toEqual(['./phone.conf']);
+  for (const host of Object.values(tunnel.hosts)) expect(await placesWith(host, valueIn(text, 'PrivateKey'))).toBe('');
+  const { modules } = create(text, { errorCorrectionLevel: 'L' });
+  const drawn = squaresIn(stdout);
+  expect(drawn.length).toBe(modules.size);
+  expect(drawn.flat().map(Number)).toEqual([...modules.data]);
   await load('phone.conf');
   for (const name of names)
     for (const family of [4, 6] as const) expect(await reaches(tunnel.inside(name, family))).toBe(true);
   const listed = await lab('device', 'list', '--output', 'json');
   expect(JSON.parse(listed.stdout)).toMatchObject({
-    devices: [{ name: 'phone', interface: 'wg0', handshakeAge: expect.any(Number) }],
+    devices: [
+      { name: 'phone', interface: 'wg0', handshakeAge: expect.any(Number), keyAge: expect.any(Number) },
+      { name: 'laptop', interface: null, publicKey: null, keyAge: null },
+    ],
   });
+  const shown = await lab('device', 'show', 'phone');
+  expect(shown).toMatchObject({ exitCode: 0, stdout: expect.stringContaining(valueIn(text, 'PublicKey')) });
+  for (const name of ['PrivateKey', 'PresharedKey']) expect(shown.stdout).not.toContain(valueIn(text, name));
   const key = await phone.sh('wg show phone public-key');
   expect(await tunnel.hosts.gateway.sh('wg show wg0 peers')).toContain(key.trim());
 });
@@ -105,9 +141,48 @@ it('refuses a device that is not in the inventory, and a file that is there', as
   expect(await reaches(tunnel.inside('nas'))).toBe(true);
 });
 
+it('does not replace keys in use when the lock file has forgotten them', async () => {
+  const lock = project.read('inventory/lab.lock.yml');
+  project.write('inventory/lab.lock.yml', lock.slice(0, lock.indexOf('devices:')));
+  expect(await lab('device', 'add', 'phone', '--file', 'again.conf')).toMatchObject({
+    exitCode: 4,
+    stderr: expect.stringContaining('gateway lets phone in already'),
+  });
+  expect(project.exists('again.conf')).toBe(false);
+  project.write('inventory/lab.lock.yml', lock);
+  expect(await reaches(tunnel.inside('nas'))).toBe(true);
+});
+
+it('takes the gateway back when the configuration cannot be written', async () => {
+  const files = 'cat /etc/wireguard/*.conf /etc/wireguard/*.links; ls /etc/wireguard; wg show all peers | sort';
+  const before = await tunnel.hosts.gateway.sh(files);
+  let during = '';
+  const folder = join(project.root, 'stick');
+  mkdirSync(folder);
+  await using configuration = new ConfigurationFile(join(folder, 'laptop.conf'));
+  await configuration.reserve();
+  const { exitCode, text } = await tunnel.proceed((inventory) =>
+    addDevice(inventory, deviceLink(inventory, 'laptop'), {
+      async admitted() {
+        during = await tunnel.hosts.gateway.sh(files);
+        rmSync(folder, { recursive: true });
+        await configuration.write('as it would be');
+      },
+    }),
+  );
+  expect(exitCode).toBe(1);
+  expect(text).toMatch(/failed admit: the configuration cannot be written to .*laptop\.conf/);
+  expect(text).toContain('undone admit: gateway does not know laptop');
+  expect(during).not.toBe(before);
+  expect(await tunnel.hosts.gateway.sh(files)).toBe(before);
+  expect(await reaches(tunnel.inside('nas'))).toBe(true);
+});
+
 it('gives it new keys while the old ones work, and destroys those when the new ones are used', async () => {
   const first = await lab('device', 'rotate', 'phone', '--file', 'new.conf', '--wait', '0', '--no-qr');
   expect(first).toMatchObject({ exitCode: 3, stdout: expect.stringContaining('has not used its new keys yet') });
+  // What is no terminal gets no private key, in no form.
+  expect(first.stdout).not.toMatch(/[▀▄█]/);
   expect(await reaches(tunnel.inside('nas'))).toBe(true);
   expect((await lab('status', 'wireguard')).stdout).toMatch(/gateway – phone +rotating/);
   expect((await run()).stdout).toContain('0 changed');
@@ -125,9 +200,15 @@ it('gives it new keys while the old ones work, and destroys those when the new o
   expect(await reaches(tunnel.inside('nas'))).toBe(true);
 });
 
-it('takes new keys back that were not used', async () => {
+it('stops waiting for new keys on Ctrl-C, and takes them back when asked to', async () => {
   const before = await tunnel.hosts.gateway.sh('cat /etc/wireguard/*.links; ls /etc/wireguard');
-  expect((await lab('device', 'rotate', 'phone', '--file', 'never.conf', '--wait', '0', '--no-qr')).exitCode).toBe(3);
+  const waiting = project.start(['device', 'rotate', 'phone', '--file', 'never.conf']);
+  await waiting.says('waiting for phone');
+  waiting.process.kill('SIGINT');
+  expect(await waiting.ended).toMatchObject({
+    exitCode: 130,
+    stdout: expect.stringContaining('lab device rotate phone goes on'),
+  });
   expect((await lab('device', 'rotate', 'phone', '--abort')).exitCode).toBe(0);
   expect(await tunnel.hosts.gateway.sh('cat /etc/wireguard/*.links; ls /etc/wireguard')).toBe(before);
   expect(await reaches(tunnel.inside('nas'))).toBe(true);
@@ -136,12 +217,36 @@ it('takes new keys back that were not used', async () => {
 it('takes it out at once, also against a lock file of before', async () => {
   const lock = project.read('inventory/lab.lock.yml');
   expect(await lab('device', 'revoke', 'phone')).toMatchObject({ exitCode: 0 });
+  expect(project.read('inventory/lab.lock.yml')).not.toContain('device');
+  for (const file of ['phone.conf', 'new.conf', 'never.conf'])
+    expect(await placesWith(tunnel.hosts.gateway, valueIn(project.read(file), 'PresharedKey'))).toBe('');
   expect(await reachesNothing()).toBe(true);
   expect((await run()).stdout).toContain('0 changed');
   project.write('inventory/lab.lock.yml', lock);
   expect((await run()).stdout).toContain('0 changed');
   expect(await reachesNothing()).toBe(true);
   expect(await tunnel.hosts.gateway.sh('ls /etc/wireguard')).not.toContain('phone');
+});
+
+it('leaves the tunnel with the inventory, and does not come back by itself', async () => {
+  await lab('device', 'revoke', 'phone');
+  expect(await lab('device', 'add', 'phone', '--file', 'third.conf', '--full-tunnel')).toMatchObject({
+    exitCode: 0,
+    stderr: expect.stringContaining('masquerade'),
+  });
+  expect(valueIn(project.read('third.conf'), 'AllowedIPs')).toBe('0.0.0.0/0, ::/0');
+  const gatewayKnowsIt = async () => (await tunnel.hosts.gateway.sh('cat /etc/wireguard/*.conf')).includes('phone');
+  expect(await gatewayKnowsIt()).toBe(true);
+  const { devices } = tunnel.more;
+  tunnel.more = { devices: { laptop: { addresses: { vpn: '10.80.0.101' } } } };
+  project.write('inventory/index.ts', tunnel.inventoryModule());
+  expect((await run()).exitCode).toBe(0);
+  expect(await gatewayKnowsIt()).toBe(false);
+  expect(await tunnel.hosts.gateway.sh('ls /etc/wireguard')).not.toContain('phone');
+  tunnel.more = { devices };
+  project.write('inventory/index.ts', tunnel.inventoryModule());
+  expect((await run()).exitCode).toBe(0);
+  expect(await gatewayKnowsIt()).toBe(false);
 });
 
 it('writes and keeps nothing when the gateway does not answer', async () => {

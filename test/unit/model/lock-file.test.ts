@@ -115,6 +115,23 @@ hosts:
     expect(canonical).toEqual(parseLock(parseDocument(text), file));
   });
 
+  test('keeps the key pairs of devices, and is as before when the last one is forgotten', async () => {
+    const lock = await LockFile.read(file);
+    lock.pin('nas', ed25519);
+    await lock.save();
+    const before = await readFile(file, 'utf8');
+    lock.setWireguard('device', 'phone', { keys: new Map([['device2', wireguard]]), links: new Map() });
+    await lock.save();
+    const text = await readFile(file, 'utf8');
+    expect(text).toContain(`\ndevices:\n  phone:\n    wireguard:\n      device2: ${wireguard}\n`);
+    expect(parseCanonical(text)).toEqual(parseLock(parseDocument(text), file));
+    const again = await LockFile.read(file);
+    expect(again.wireguard('device', 'phone').keys).toEqual(new Map([['device2', wireguard]]));
+    again.setWireguard('device', 'phone', { keys: new Map(), links: new Map() });
+    await again.save();
+    expect(await readFile(file, 'utf8')).toBe(before);
+  });
+
   test('keeps the addresses that were assigned to hosts and devices', async () => {
     const lock = await LockFile.read(file);
     lock.setAssigned('device', 'phone', 'vpn', ['10.80.0.2', 'fd80::2']);
