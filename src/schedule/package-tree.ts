@@ -10,8 +10,11 @@ interface Manifest {
   readonly optionalDependencies?: Readonly<Record<string, string>>;
 }
 
-/** Types are checked where the job is scheduled (the compiler is larger than all the rest), and nobody is there to be asked. */
-const leftOut = new Set(['typescript', '@inquirer/prompts']);
+/**
+ * Types are checked where the job is scheduled (the compiler is larger than all the rest), and nobody is there to be asked, or
+ * shown a code.
+ */
+const leftOut = new Set(['typescript', '@inquirer/prompts', 'qrcode']);
 
 /**
  * The running package with all that it needs to run playbooks, as it is installed here: a control host needs no registry.

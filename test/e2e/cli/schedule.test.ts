@@ -177,6 +177,32 @@ it('is scheduled anew after that', async () => {
   expect(await lab('list')).toMatchObject({ exitCode: 0, stdout: expect.stringMatching(/note .* never run/) });
 });
 
+it('sets a job up for the machine that it is called on', async () => {
+  const program = '/usr/local/lib/lab-schedule/note/node /var/lib/lab-schedule/note/program/bin/lab.js';
+  const own = (words: string) => control.exec(['sh', '-c', `cd /root/homelab && exec ${program} schedule ${words}`]);
+  const publicKey = await control.sh(`ssh-keygen -q -t ed25519 -N '' -f /root/.ssh/id_ed25519
+    cp -r /var/lib/lab-schedule/note/repository /root/homelab
+    sed -i 's|identityFile: .*|identityFile: "/root/.ssh/id_ed25519" },|' /root/homelab/inventory/index.ts
+    cat /root/.ssh/id_ed25519.pub`);
+  for (const host of [control, managed, door]) await host.sh(`echo '${publicKey.trim()}' >>/root/.ssh/authorized_keys`);
+  expect(await own('note.ts --name own --no-type-check')).toMatchObject({
+    exitCode: 0,
+    stdout: expect.stringMatching(/own runs on control, next at \S+; it gets through to door, managed/),
+  });
+  expect(await own('note.ts --name own --no-type-check')).toMatchObject({
+    stdout: expect.stringContaining('0 changed'),
+  });
+  expect(await authorized(managed)).toContain('lab-schedule:own@control');
+  // The other job is one of this machine, too, whoever made it.
+  expect(await own('list')).toMatchObject({
+    exitCode: 0,
+    stdout: expect.stringMatching(/note .*\n.*own .* never run/),
+  });
+  expect(await own('remove own')).toMatchObject({ exitCode: 0 });
+  expect(await authorized(managed)).not.toContain('lab-schedule:own@control');
+  expect(await control.sh('ls /var/lib/lab-schedule')).toBe('note\n');
+});
+
 it('refuses what the job would fail of, before anything is touched', async () => {
   const refused = async (...words: readonly string[]) => (await schedule('--name', 'other', ...words)).stderr;
   expect(await refused('--max-age', '30d')).toContain('knows no maxAge');
