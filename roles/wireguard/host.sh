@@ -59,8 +59,10 @@ up() {
 	set_to 2 "/proc/sys/net/ipv4/conf/$1/rp_filter"
 	# Where IPv6 is off for new interfaces, wg-quick could give this one no address.
 	set_to 0 "/proc/sys/net/ipv6/conf/$1/disable_ipv6"
+	# Without nodad the kernel takes an address for tentative until a worker of its own gets to it, also where there is nothing
+	# to detect: on a busy machine that is later than the routes from this address, which it then refuses.
 	sed -n 's/^# IPv6 = //p' "$folder/$1.conf" | while read -r address; do
-		ip -6 address replace "$address" dev "$1" || printf 'lab-wireguard: this kernel has no IPv6: %s is left out\n' "$address" >&2
+		ip -6 address replace "$address" dev "$1" nodad || printf 'lab-wireguard: this kernel has no IPv6: %s is left out\n' "$address" >&2
 	done
 	links=$(sed -n 's/^# Links = //p' "$folder/$1.conf")
 	[ ! -e "$links" ] || routes "$links" "$1"

@@ -27,8 +27,13 @@ export interface FaultPlan {
   readonly ending: Ending;
 }
 
-/** Every fault at the boundary after each step and in the middle of it, in random order; then again, until there are enough. */
-export function planFaults(count: number, random: Random): FaultPlan[] {
+/**
+ * Every fault at the boundary after each step and in the middle of it, in random order; then again, until there are enough.
+ *
+ * @param like a regular expression for `FAULT STEP`
+ */
+export function planFaults(count: number, random: Random, like = ''): FaultPlan[] {
+  const pattern = new RegExp(like);
   const plans: FaultPlan[] = [];
   while (plans.length < count) {
     const round: FaultPlan[] = [];
@@ -44,7 +49,9 @@ export function planFaults(count: number, random: Random): FaultPlan[] {
             free: random.pick([0, 4, 16, 64, 200]),
             ending: { kind: random.pick(['resume', 'resume', 'abort']), atOnce: random.integer(2) === 0 },
           });
-    while (round.length > 0) plans.push(...round.splice(random.integer(round.length), 1));
+    const chosen = round.filter(({ fault, step }) => pattern.test(`${fault} ${step}`));
+    if (chosen.length === 0) throw new Error(`no fault is like ${like}`);
+    while (chosen.length > 0) plans.push(...chosen.splice(random.integer(chosen.length), 1));
   }
   return plans.slice(0, count);
 }

@@ -158,9 +158,7 @@ export class RotationLane implements AsyncDisposable {
           `reach() { for _ in $(seq ${patienceSeconds}); do ping -c 1 -W 1 $1 >/dev/null 2>&1 && return; sleep 0.3; done; echo $1; }\n${tries}\nwait`,
         );
         if (silent === '') return [];
-        const look = await this.tunnel.hosts[from].sh(
-          'cat /etc/wireguard/*.links; ip route; wg show all dump | cut -f 1,3-',
-        );
+        const look = await this.tunnel.hosts[from].sh(lookAtTunnel);
         return [`${from} does not reach ${silent.trim().split('\n').join(', ')}:\n${look}`];
       }),
     );
@@ -291,6 +289,9 @@ mkdir -p /disk/lab /var/lib/lab
 chmod 700 /disk/lab /var/lib/lab
 mount --bind /disk/etc /etc
 mount --bind /disk/lab /var/lib/lab`;
+
+const lookAtTunnel = `cat /etc/wireguard/*.links; ls -l /etc/wireguard; ip address; ip route; wg show all dump | cut -f 1,3-
+journalctl --no-pager --boot --lines=60 --unit='wg-quick@*' --unit=lab-recover --unit='lab-*'`;
 
 /** Interfaces that are up, those with files of each kind, those that start at boot, preshared keys, canaries of a rotation. */
 const inventoryOfHost = `cd /etc/wireguard
