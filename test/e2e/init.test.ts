@@ -63,7 +63,7 @@ describe('lab init', () => {
   test('writes a repository into a folder that has a package.json', async () => {
     const manifest = JSON.parse(readFileSync(join(home, 'package.json'), 'utf8'));
     expect(manifest).toMatchObject({ type: 'module', dependencies: { labwright: expect.stringContaining('.tgz') } });
-    expect(readFileSync(join(home, '.gitignore'), 'utf8')).toBe('node_modules/\n.lab/\n');
+    expect(readFileSync(join(home, '.gitignore'), 'utf8')).toBe('node_modules/\n.lab/\n/*.conf\n');
     expect(existsSync(join(home, 'roles/motd/role.ts'))).toBe(true);
   });
 
