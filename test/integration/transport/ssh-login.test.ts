@@ -229,7 +229,8 @@ describe('jump hosts', () => {
       await using login = await connect('nas', settings, { hostKeys, hosts });
       expect((await collect(await login.start(['true']))).code).toBe(0);
     }
-    expect(asked).toEqual(['vps', 'nas', 'vps', 'nas']);
+    // The files of known hosts are read side by side.
+    expect(asked.sort()).toEqual(['nas', 'nas', 'vps', 'vps']);
   });
 
   test('several, one behind the other, and all of them closed at the end', async () => {
