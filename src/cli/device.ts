@@ -25,7 +25,8 @@ const inventoryOption = ['-i, --inventory <file>', 'the inventory; default: that
 export function register(program: Command): void {
   const device = program
     .command('device')
-    .description('phones and laptops in the tunnel: add, list, show, revoke, rotate');
+    .description('phones and laptops in the tunnel: add, list, show, revoke, rotate')
+    .addHelpText('after', '\nExamples:\n  lab device list\n  lab device add phone\n  lab device add --help');
   const changing = (command: Command) =>
     addGuardOption(addShowOptions(addConnectOptions(command.option(...inventoryOption))));
   const handingOut = (command: Command) =>

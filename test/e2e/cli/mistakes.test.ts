@@ -191,6 +191,8 @@ describe('the command line', () => {
     for (const name of names) expect(all.stdout).toMatch(new RegExp(`^  ${name} `, 'm'));
     const nested: readonly (readonly string[])[] = [
       ...['up', 'down', 'status', 'shell'].map((name) => ['sandbox', name]),
+      ...['add', 'list', 'show', 'revoke', 'rotate'].map((name) => ['device', name]),
+      ...['list', 'run', 'remove'].map((name) => ['schedule', name]),
       ...['init', 'edit', 'view', 'set', 'rotate', 'recipients'].map((name) => ['secrets', name]),
     ];
     for (const words of [...names.map((name) => [name]), ...nested]) {
