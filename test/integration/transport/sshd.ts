@@ -98,7 +98,14 @@ export class Sshd implements AsyncDisposable {
 
   /** Ends the processes of every open session, as a power cut would. */
   killSessions(): void {
-    for (const pid of this.sessionPids()) process.kill(pid, 'SIGKILL');
+    for (const pid of this.sessionPids()) {
+      try {
+        process.kill(pid, 'SIGKILL');
+      } catch (thrown) {
+        // It may have ended by itself since it was listed.
+        if ((thrown as NodeJS.ErrnoException).code !== 'ESRCH') throw thrown;
+      }
+    }
   }
 
   sessionPids(): number[] {
