@@ -72,9 +72,7 @@ export function interfaceForDevice(state: TunnelState, base: string): string {
 export function interfaceToMoveTo({ device, gateway, params }: DeviceLink, state: TunnelState): string {
   const now = (state.links.get(device) ?? []).map((end) => end.interface);
   const others = interfacesOf(params).filter((name) => !now.includes(name));
-  const used = new Set(
-    [...state.links.values()].flatMap((ends) => (activeEnd(ends) ? [activeEnd(ends)?.interface] : [])),
-  );
+  const used = new Set([...state.links.values()].flatMap((ends) => activeEnd(ends)?.interface ?? []));
   const found = others.find((name) => used.has(name)) ?? others.find((name) => !state.keys.has(name));
   if (found !== undefined) return found;
   throw new LabError('PLAN_IMPOSSIBLE', `${gateway} has no interface left for new keys of ${device}`, {
