@@ -2,7 +2,7 @@
 # Managed by lab (role wireguard). What the tunnel needs beyond wg-quick(8): the keys that its configuration does not hold,
 # and the routes that say which interface carries which link.
 #
-# usage: lab-wireguard up|sync|start|stop|enable|disable INTERFACE
+# usage: lab-wireguard up|sync|back|start|stop|enable|disable INTERFACE
 #        lab-wireguard routes LINKS-FILE INTERFACE…
 #        lab-wireguard require INTERFACE…
 #        lab-wireguard state INTERFACE…
@@ -25,18 +25,35 @@ key_in() {
 
 present() { [ -e "/sys/class/net/$1" ]; }
 
-# The configuration of wg(8): without what is for wg-quick, with the keys. Printed by a builtin: no argument shows a key.
+# The configuration of wg(8): without what is for wg-quick, with the keys. Printed by builtins: no argument shows a key. A peer
+# whose preshared key is gone is left out, and not the whole interface: the others have nothing to do with it.
 whole() {
 	private=$(key_in "$folder/$1.key")
+	preshared=
+	missing=
+	printed=yes
 	while IFS= read -r line || [ -n "$line" ]; do
 		case $line in
 		'[Interface]') printf '%s\nPrivateKey = %s\n' "$line" "$private" ;;
 		'# PresharedKey = '*)
-			preshared=$(key_in "${line#'# PresharedKey = '}")
-			printf 'PresharedKey = %s\n' "$preshared"
+			file=${line#'# PresharedKey = '}
+			if [ -s "$file" ]; then preshared=$(cat "$file"); else missing=$file; fi
+			;;
+		'[Peer]')
+			printed=yes
+			if [ -n "$missing" ]; then
+				printf 'lab-wireguard: no preshared key in %s: its peer is left out\n' "$missing" >&2
+				printed=
+				left_out=yes
+			else
+				printf '%s\n' "$line"
+				[ -z "$preshared" ] || printf 'PresharedKey = %s\n' "$preshared"
+			fi
+			preshared=
+			missing=
 			;;
 		Address* | MTU* | Table* | PostUp* | '#'*) ;;
-		*) printf '%s\n' "$line" ;;
+		*) [ -z "$printed" ] || printf '%s\n' "$line" ;;
 		esac
 	done <"$folder/$1.conf"
 }
@@ -45,6 +62,7 @@ whole() {
 sync_interface() {
 	temporary=$(mktemp)
 	trap 'rm -f "$temporary"' EXIT
+	left_out=
 	whole "$1" >"$temporary"
 	wg syncconf "$1" "$temporary"
 	rm -f "$temporary"
@@ -138,7 +156,12 @@ command=$1
 shift
 case $command in
 up) up "$1" ;;
-sync) present "$1" && sync_interface "$1" ;;
+sync)
+	present "$1" && sync_interface "$1"
+	[ -z "$left_out" ]
+	;;
+# On the way back to what was before: a link that was ended for good since does not keep the others from it.
+back) present "$1" && sync_interface "$1" ;;
 start | stop | enable | disable) service "$command" "$1" ;;
 restart)
 	service stop "$1"

@@ -60,9 +60,9 @@ export function renderConfig(
     return [
       '',
       `# ${peer}`,
+      ...(end.presharedKey === null ? [] : [`# PresharedKey = ${presharedKeyFile(interfaceName, peer)}`]),
       '[Peer]',
       `PublicKey = ${end.peerKey}`,
-      ...(end.presharedKey === null ? [] : [`# PresharedKey = ${presharedKeyFile(interfaceName, peer)}`]),
       `AllowedIPs = ${model.allowedIps.join(', ')}`,
       ...(model.dial === null ? [] : [`Endpoint = ${endpoint(model.dial, portOf(params, end.peerInterface))}`]),
       ...(model.keepalive === 0 ? [] : [`PersistentKeepalive = ${model.keepalive}`]),

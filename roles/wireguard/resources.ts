@@ -82,6 +82,8 @@ export const tunnelInterfaces = defineResource({
     all: names,
     /** Removals are for good: no copy of a preshared key is kept, and nothing starts them again. */
     final: z.boolean().default(false),
+    /** Preshared keys of links whose other end has destroyed its key: no copy of them is kept either. */
+    dead: names.default([]),
   }),
   id: ({ tunnel }) => tunnel,
   async read(host, { wanted, all }) {
@@ -107,9 +109,10 @@ export const tunnelInterfaces = defineResource({
       psks: new Map(psks.map(({ path, sha256 }) => [path, sha256?.slice(0, 16) ?? null])),
     };
   },
-  diff({ wanted, all, final }, current): readonly Change[] {
+  diff({ wanted, all, final, dead }, current): readonly Change[] {
     const changes: Change[] = [];
     for (const { name, config, presharedKeys } of wanted) {
+      const isUp = current.running.interfaces.has(name);
       for (const { peer, fingerprint, secret } of presharedKeys) {
         const path = presharedKeyFile(name, peer);
         if (secret === undefined || current.psks.get(path) === fingerprint) continue;
@@ -118,11 +121,10 @@ export const tunnelInterfaces = defineResource({
           before: current.psks.get(path) === null ? null : 'another one',
           after: 'made for this link',
           apply: [{ do: 'write', path, content: secret, mode: '0600', owner: 'root', group: 'root' }],
-          revert: [{ do: 'restore', path }],
+          revert: [{ do: 'restore', path }, ...(isUp ? [script('back', name)] : [])],
         });
       }
       const before = current.configs.get(name) ?? null;
-      const isUp = current.running.interfaces.has(name);
       const newKeys = changes.length > 0 && presharedKeys.some(({ secret }) => secret !== undefined);
       const differs = !samePeers(peersIn(config), current.running.peers.get(name));
       const key = current.publicKeys.get(name) ?? null;
@@ -136,10 +138,10 @@ export const tunnelInterfaces = defineResource({
             { do: 'write', path: configFile(name), content: config, mode: '0600', owner: 'root', group: 'root' },
             ...(isUp ? [script('sync', name)] : []),
           ],
-          revert: [
-            { do: 'restore', path: configFile(name) },
-            ...(isUp && before !== null ? [script('sync', name)] : []),
-          ],
+          // A peer that is gone for good does not come back by its old configuration.
+          revert: final
+            ? []
+            : [{ do: 'restore', path: configFile(name) }, ...(isUp && before !== null ? [script('back', name)] : [])],
           risk,
         });
       } else if (isUp && (differs || newKeys || keyDiffers))
@@ -148,7 +150,7 @@ export const tunnelInterfaces = defineResource({
           before: keyDiffers || differs ? 'not as in its file' : 'with their old preshared keys',
           after: 'as in its file',
           apply: [script('sync', name)],
-          revert: [script('sync', name)],
+          revert: [script('back', name)],
           risk,
         });
       const unit = current.units.get(name);
@@ -194,15 +196,20 @@ export const tunnelInterfaces = defineResource({
       });
     }
     const surplus = current.running.presharedKeys.filter((path) => !keep.has(path));
+    const destroyed = surplus.filter((path) => final || dead.includes(path));
+    const removed = surplus.filter((path) => !destroyed.includes(path));
     if (surplus.length > 0)
       changes.push({
         attribute: 'preshared keys of no link',
         before: surplus.join(' '),
         after: null,
-        apply: final
-          ? [{ do: 'run', argv: ['sh', '-c', destroy, 'lab-wireguard-destroy', ...surplus] }]
-          : surplus.map((path): Step => ({ do: 'remove', path })),
-        revert: final ? [] : surplus.map((path): Step => ({ do: 'restore', path })),
+        apply: [
+          ...removed.map((path): Step => ({ do: 'remove', path })),
+          ...(destroyed.length === 0
+            ? []
+            : [{ do: 'run' as const, argv: ['sh', '-c', destroy, 'lab-wireguard-destroy', ...destroyed] }]),
+        ],
+        revert: removed.map((path): Step => ({ do: 'restore', path })),
       });
     return changes;
   },

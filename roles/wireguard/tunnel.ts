@@ -3,7 +3,15 @@ import { readRoleFile } from '../../src/shared/own-package.ts';
 import { mainInterface, type NewPresharedKey, newPresharedKey, type States, wantedLinks } from './links.ts';
 import { type Tunnel, tunnelOf } from './mesh.ts';
 import { interfacesOf, type Params } from './params.ts';
-import { hostScript, linksFile, peersOn, publicKeyFile, renderConfig, renderLinks } from './render.ts';
+import {
+  hostScript,
+  linksFile,
+  peersOn,
+  presharedKeyFile,
+  publicKeyFile,
+  renderConfig,
+  renderLinks,
+} from './render.ts';
 import { tunnelInterfaces, tunnelKeys, tunnelLinks } from './resources.ts';
 import { exportsOf, isPublicKey, parseLinks, stateOf, type TunnelState, unusedKeys } from './state.ts';
 
@@ -90,6 +98,7 @@ function linked(
       tunnel: params.interface,
       all: [...all],
       final: transition.final,
+      dead: deadKeys(own, states, reached),
       wanted: names.map((name) => ({
         name,
         config: renderConfig(host.name, name, tunnel, links, params),
@@ -108,6 +117,15 @@ function linked(
       final: transition.final,
     }),
   ];
+}
+
+/** Preshared keys of links that a rotation ended at the other end alone, before it was interrupted. */
+function deadKeys(own: TunnelState, states: States, reached: ReadonlySet<string>): string[] {
+  return [...own.links].flatMap(([peer, ends]) => {
+    const other = states.get(peer);
+    if (other === undefined || other.keys.size === 0 || !reached.has(peer)) return [];
+    return ends.filter((end) => !other.keys.has(end.peerInterface)).map((end) => presharedKeyFile(end.interface, peer));
+  });
 }
 
 /** Everything of the tunnel is taken away, the keys for good. */

@@ -68,6 +68,22 @@ it('lets those ping each other that the model connects, and nobody else', async 
   expect(answer).toBe('silence\n');
 });
 
+it('comes up each time that it starts, whenever the kernel is done with its addresses', async () => {
+  await tunnel.hosts.nas.sh('for _ in $(seq 30); do wg-quick down wg0 && wg-quick up wg0 || exit 1; done');
+  await tunnel.reachesAll();
+});
+
+it('loses one peer and no other when a preshared key is gone', async () => {
+  const { gateway } = tunnel.hosts;
+  const said = await gateway.sh('cd /etc/wireguard; mv wg0.node.psk /root; lab-wireguard sync wg0 2>&1 || echo failed');
+  expect(said).toBe('lab-wireguard: no preshared key in /etc/wireguard/wg0.node.psk: its peer is left out\nfailed\n');
+  expect((await gateway.sh('wg show wg0 peers')).trim().split('\n')).toHaveLength(1);
+  await tunnel.reaches('nas', 'gateway');
+  await gateway.sh('cd /etc/wireguard; mv /root/wg0.node.psk .; lab-wireguard sync wg0');
+  await tunnel.reachesAll();
+  expect((await tunnel.apply()).finished.map(({ status }) => status)).toEqual(['ok', 'ok', 'ok']);
+});
+
 const nothingLeft = async () => {
   for (const name of names) {
     expect(
