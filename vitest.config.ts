@@ -22,7 +22,7 @@ export default defineConfig({
           typecheck: {
             enabled: true,
             include: ['test/types/**/*.test-d.ts'],
-            tsconfig: 'tsconfig.check.json',
+            tsconfig: 'tsconfig.types.json',
             ignoreSourceErrors: true,
           },
         },

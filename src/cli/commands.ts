@@ -15,6 +15,7 @@ export const commands: Record<string, () => Promise<CommandModule>> = {
   rollback: () => import('./rollback.ts'),
   schedule: () => import('./schedule.ts'),
   status: () => import('./status.ts'),
+  reach: () => import('./reach.ts'),
   device: () => import('./device.ts'),
   resume: () => import('./resume.ts'),
   unlock: () => import('./unlock.ts'),

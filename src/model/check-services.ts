@@ -1,4 +1,4 @@
-import type { EndpointInput, FlowInput, InventoryInput, ServiceInput } from './input.ts';
+import type { EndpointInput, FlowInput, InventoryInput, PortRangeInput, ServiceInput } from './input.ts';
 import { parseAddress } from './ip-address.ts';
 import { type DocumentPath, itemsAt, listOf, type Problem } from './problems.ts';
 
@@ -139,6 +139,7 @@ function problemsOfFlow(flow: FlowInput, path: DocumentPath, input: InventoryInp
       problems.push({ message: `a flow to a service does not need "${key}"`, path: [...path, key], hint });
     }
   }
+  problems.push(...problemsOfRanges(flow, path));
   if (flow.ports === 'any' && flow.protocol !== undefined) {
     problems.push({
       message: `"any" means every port of every protocol`,
@@ -155,4 +156,19 @@ function problemsOfFlow(flow: FlowInput, path: DocumentPath, input: InventoryInp
     });
   }
   return problems;
+}
+
+function problemsOfRanges(flow: FlowInput, path: DocumentPath): Problem[] {
+  if (flow.ports === undefined || flow.ports === 'any') return [];
+  return listOf<number | PortRangeInput>(flow.ports).flatMap((text, index) => {
+    if (typeof text === 'number') return [];
+    const [first = 0, last = 0] = text.split('-').map(Number);
+    if (first >= 1 && last <= 65535 && first <= last) return [];
+    const problem = {
+      path: [...path, 'ports', ...(Array.isArray(flow.ports) ? [index] : [])],
+      expected: 'the lower port first, both from 1 to 65535, such as 8000-8010',
+      found: text,
+    };
+    return [{ ...problem, message: first > last ? 'this range of ports is reversed' : 'this is no range of ports' }];
+  });
 }

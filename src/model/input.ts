@@ -101,11 +101,14 @@ export interface FlowInput<Name extends string = string> {
   readonly to: OneOrMore<EndpointInput<Name>>;
   /** Default `tcp` when ports are given. */
   readonly protocol?: 'tcp' | 'udp' | undefined;
-  /** Needed unless every target is a service; `any` for every port of every protocol. */
-  readonly ports?: 'any' | OneOrMore<number> | undefined;
+  /** Needed unless every target is a service; a range is `'8000-8010'`; `any` for every port of every protocol. */
+  readonly ports?: 'any' | OneOrMore<number | PortRangeInput> | undefined;
   /** Why it exists; becomes a comment in every backend. */
   readonly reason: string;
 }
+
+/** `8000-8010`: both of them, and all between. */
+export type PortRangeInput = `${number}-${number}`;
 
 /** A name of the inventory, `internet`, `all` (every host), or a Kubernetes namespace. */
 export type EndpointInput<Name extends string = string> = Name | { readonly namespace: string };

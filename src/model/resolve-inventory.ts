@@ -3,14 +3,14 @@ import { checkCycles, checkNames, checkReferences, type DeclaredNames, declaredN
 import { checkNetworks } from './check-network.ts';
 import { checkFlows, checkServices } from './check-services.ts';
 import { checkConnections, checkFallbacks, resolveConnection } from './connection.ts';
-import type { EndpointInput, FlowInput, InventoryInput, ServiceInput } from './input.ts';
+import type { EndpointInput, FlowInput, InventoryInput, PortRangeInput, ServiceInput } from './input.ts';
 import { formatPrefix, parsePrefix } from './ip-address.ts';
 import { groupsOf, layersOf, mergeLayers } from './layers.ts';
 import { type Locate, listOf, type Problem, throwProblems } from './problems.ts';
 import { projectRoot } from './project-root.ts';
 import { type ResolvedAddresses, resolveAddresses } from './resolve-addresses.ts';
 import { checkShape } from './schema-check.ts';
-import type { Device, Endpoint, Flow, Group, Host, Inventory, Service } from './types.ts';
+import type { Device, Endpoint, Flow, Group, Host, Inventory, PortRange, Service } from './types.ts';
 
 /** Where a document came from, for messages and relative paths. */
 export interface InventorySource {
@@ -128,7 +128,7 @@ function buildService(service: ServiceInput, name: string): Service {
 }
 
 function buildFlow(flow: FlowInput, names: DeclaredNames): Flow {
-  const ports = flow.ports === 'any' ? [] : listOf<number>(flow.ports);
+  const ports = flow.ports === 'any' ? [] : listOf<number | PortRangeInput>(flow.ports).map(portRangeOf);
   return {
     from: listOf<EndpointInput>(flow.from).flatMap((endpoint) => buildEndpoints(endpoint, names)),
     to: listOf<EndpointInput>(flow.to).flatMap((endpoint) => buildEndpoints(endpoint, names)),
@@ -136,6 +136,11 @@ function buildFlow(flow: FlowInput, names: DeclaredNames): Flow {
     ports,
     reason: flow.reason.trim(),
   };
+}
+
+function portRangeOf(port: number | PortRangeInput): PortRange {
+  const [first = 0, last = first] = typeof port === 'number' ? [port] : port.split('-').map(Number);
+  return { first, last };
 }
 
 const kinds = { hosts: 'host', groups: 'group', devices: 'device', networks: 'network', services: 'service' } as const;

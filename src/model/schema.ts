@@ -9,6 +9,7 @@ import { Secret } from '../shared/secret.ts';
 const oneOrMore = <T extends z.ZodType>(item: T) => z.union([item, z.array(item)]);
 const text = z.string().min(1);
 const port = z.int().min(1).max(65535).describe('1 to 65535');
+const portRange = z.templateLiteral([z.int(), '-', z.int()]).describe('8000-8010');
 /** Marks what YAML may leave empty (`home:`), for the JSON Schema; `emptyAllowed` does it for values. */
 const mayBeEmpty = <T extends z.ZodType>(schema: T): T => schema.meta({ mayBeEmpty: true }) as T;
 const named = <T extends z.ZodType>(entry: T) => z.record(z.string(), entry);
@@ -109,8 +110,8 @@ const flow = z.strictObject({
   to: oneOrMore(endpoint),
   protocol: z.enum(['tcp', 'udp']).describe('Default tcp when ports are given.').optional(),
   ports: z
-    .union([z.literal('any'), oneOrMore(port)])
-    .describe('Needed unless every target is a service; any for every port of every protocol.')
+    .union([z.literal('any'), oneOrMore(z.union([port, portRange]))])
+    .describe('Needed unless every target is a service; 8000-8010 is a range; any for every port of every protocol.')
     .optional(),
   reason: text.describe('Why it exists; becomes a comment in every backend.'),
 });

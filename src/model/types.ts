@@ -96,9 +96,15 @@ export interface Flow {
   readonly to: readonly Endpoint[];
   readonly protocol?: 'tcp' | 'udp' | undefined;
   /** Empty when the services named in `to` say which, or when every port is meant (`ports: 'any'`). */
-  readonly ports: readonly number[];
+  readonly ports: readonly PortRange[];
   /** Why it exists; becomes a comment in every backend. */
   readonly reason: string;
+}
+
+/** From the first port to the last; one port is both. */
+export interface PortRange {
+  readonly first: number;
+  readonly last: number;
 }
 
 export type Endpoint =

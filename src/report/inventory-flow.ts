@@ -1,4 +1,4 @@
-import type { Endpoint, Flow, Inventory } from '../model/types.ts';
+import type { Endpoint, Flow, Inventory, PortRange } from '../model/types.ts';
 
 /** `phone home`; all hosts are `all` again, as they were written. */
 export function formatEndpoints(endpoints: readonly Endpoint[], inventory: Inventory): string {
@@ -15,8 +15,18 @@ export function formatPorts(flow: Flow, inventory: Inventory): string {
     return service === undefined ? [] : [`${service.port}/${service.protocol}`];
   });
   const hasOthers = flow.to.some(({ kind }) => kind !== 'service');
-  const own = flow.ports.length > 0 ? [`${flow.ports.join(',')}/${flow.protocol ?? 'tcp'}`] : hasOthers ? ['any'] : [];
+  const own =
+    flow.ports.length > 0
+      ? [`${flow.ports.map(showPorts).join(',')}/${flow.protocol ?? 'tcp'}`]
+      : hasOthers
+        ? ['any']
+        : [];
   return [...new Set([...ofServices, ...own])].join(' ');
+}
+
+/** `22`, `8000-8010` */
+export function showPorts({ first, last }: PortRange): string {
+  return first === last ? String(first) : `${first}-${last}`;
 }
 
 function formatEndpoint(endpoint: Endpoint): string {

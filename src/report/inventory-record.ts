@@ -1,5 +1,6 @@
 import type { Host, Inventory, Provenance } from '../model/types.ts';
 import type { SourceLocation } from '../shared/errors.ts';
+import { showPorts } from './inventory-flow.ts';
 
 type Where = (provenance: Provenance) => SourceLocation | undefined;
 
@@ -81,6 +82,10 @@ export function inventoryRecord(inventory: Inventory): Record<string, unknown> {
     })),
     networks: [...inventory.networks.values()],
     services: [...inventory.services.values()],
-    flows: inventory.flows.map((flow) => ({ ...flow, protocol: flow.protocol ?? null })),
+    flows: inventory.flows.map((flow) => ({
+      ...flow,
+      protocol: flow.protocol ?? null,
+      ports: flow.ports.map((ports) => (ports.first === ports.last ? ports.first : showPorts(ports))),
+    })),
   };
 }

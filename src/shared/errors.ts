@@ -57,6 +57,8 @@ export const errorCodes = {
   // saved plans
   PLAN_FILE: exitCodes.usage,
   PLAN_DRIFTED: exitCodes.hostFailed,
+  // firewall
+  FIREWALL_POLICY: exitCodes.usage,
   // secrets
   SECRETS_FILE: exitCodes.usage,
   SECRETS_IDENTITY: exitCodes.usage,

@@ -249,7 +249,7 @@ test('services and flows get their defaults', () => {
         { kind: 'host', name: 'vps' },
       ],
       protocol: 'tcp',
-      ports: [22],
+      ports: [{ first: 22, last: 22 }],
       reason: 'y',
     },
   ]);

@@ -1,0 +1,99 @@
+import {
+  defineRole,
+  directory,
+  file,
+  LabError,
+  packages,
+  type ResourceTree,
+  type RoleContext,
+  unit,
+  unitFile,
+} from '../../src/index.ts';
+import { readRoleFile } from '../../src/shared/own-package.ts';
+import { AddressSet } from './address-set.ts';
+import { type HostRules, rulesFor } from './host-rules.ts';
+import { type Params, params } from './params.ts';
+import { policyOf } from './policy.ts';
+import { renderNftables } from './render-nftables.ts';
+import { firewallRules, hostScript } from './resources.ts';
+
+const unitName = 'lab-firewall.service';
+
+const unitSections = {
+  Unit: {
+    Description: 'Firewall rules of lab',
+    Documentation: 'man:nft(8)',
+    DefaultDependencies: false,
+    Wants: 'network-pre.target',
+    Before: 'network-pre.target shutdown.target',
+    After: 'local-fs.target nftables.service',
+    Conflicts: 'shutdown.target',
+    // Its stock file takes every table away, this one too: then it is loaded again.
+    PartOf: 'nftables.service',
+  },
+  Service: {
+    Type: 'oneshot',
+    RemainAfterExit: true,
+    ExecStart: `${hostScript} load`,
+    ExecReload: `${hostScript} load`,
+  },
+  Install: { WantedBy: 'sysinit.target' },
+};
+
+/**
+ * Lets through what the flows of the inventory name, and nothing else: to the host, and through it. Packets that answer come
+ * with what they answer.
+ *
+ * @example
+ * definePlaybook({ inventory, plays: [{ name: 'firewall', hosts: 'all', roles: [firewall] }] });
+ */
+export default defineRole({
+  name: 'firewall',
+  description: 'Lets through what the flows of the inventory name, and nothing else',
+  params,
+  resources: (context) => (context.params.state === 'absent' ? withoutFirewall() : withFirewall(context)),
+});
+
+async function withFirewall({ host, inventory, params, system }: RoleContext<Params>): Promise<ResourceTree> {
+  const { init, osName } = await system();
+  if (init !== 'systemd')
+    throw new LabError('PLAN_IMPOSSIBLE', 'the role firewall needs systemd to load its rules at boot', {
+      expected: 'a host with systemd',
+      found: `${osName} with ${init}`,
+    });
+  const rules = rulesFor(host, policyOf(inventory), inventory, params);
+  const program = file({ path: hostScript, content: readRoleFile('firewall/host.sh'), mode: '0755' });
+  const service = unitFile({ name: unitName, sections: unitSections });
+  return [
+    packages({ names: ['nftables'], recommends: false }),
+    program,
+    directory({ path: '/etc/lab', mode: '0700' }),
+    firewallRules({ content: renderNftables(rules, params, host.connection.port ?? 22), admitted: admittedBy(rules) }),
+    service,
+    unit({ name: unitName, enabled: true }),
+  ];
+}
+
+function withoutFirewall(): ResourceTree {
+  return [
+    firewallRules({ content: null, admitted: [] }),
+    unit({ name: unitName, enabled: false }),
+    unitFile({ name: unitName, state: 'absent' }),
+    file({ path: hostScript, state: 'absent' }),
+  ];
+}
+
+function admittedBy({ input, inside }: HostRules) {
+  const internet = AddressSet.everything.without(inside);
+  const all = families(AddressSet.everything);
+  return input
+    .filter(({ protocol }) => protocol !== 'udp')
+    .map(({ who, addresses, ports }) => ({
+      addresses: who === 'anyone' ? all : families(who === 'internet' ? internet : addresses),
+      ports: [...ports],
+    }));
+}
+
+function families(addresses: AddressSet): string[] {
+  return [...addresses.format('ipv4'), ...addresses.format('ipv6')];
+}
