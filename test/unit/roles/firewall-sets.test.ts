@@ -92,7 +92,7 @@ describe('the parts of a policy', () => {
       }),
       { numRuns: 30 },
     );
-  });
+  }, 60_000);
 
   it('allow through a gateway what members of the tunnel may send each other', () => {
     fc.assert(
@@ -131,5 +131,5 @@ describe('the parts of a policy', () => {
       }),
       { numRuns: 30 },
     );
-  });
+  }, 60_000);
 });
