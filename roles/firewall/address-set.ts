@@ -1,4 +1,11 @@
-import { type Address, parseAddress, parsePrefix } from '../../src/model/ip-address.ts';
+import {
+  addressAt,
+  formatAddress,
+  type Prefix,
+  parseAddress,
+  parsePrefix,
+  toNumber,
+} from '../../src/model/ip-address.ts';
 
 export type Family = 'ipv4' | 'ipv6';
 export const families = ['ipv4', 'ipv6'] as const;
@@ -91,14 +98,23 @@ export class AddressSet {
   }
 }
 
+const whole = { ipv4: wholeOf('0.0.0.0/0'), ipv6: wholeOf('::/0') } as const;
+
+function wholeOf(text: string): Prefix {
+  const prefix = parsePrefix(text);
+  if (prefix === undefined) throw new RangeError(text);
+  return prefix;
+}
+
 export function formatRange(family: Family, { first, last }: Range): string {
   const width = family === 'ipv4' ? 32 : 128;
-  if (first === last) return toText(family, first);
+  const textOf = (number: bigint) => formatAddress(addressAt(whole[family], number));
+  if (first === last) return textOf(first);
   const size = last - first + 1n;
   const bits = size.toString(2).length - 1;
   return 1n << BigInt(bits) === size && first % size === 0n
-    ? `${toText(family, first)}/${width - bits}`
-    : `${toText(family, first)}-${toText(family, last)}`;
+    ? `${textOf(first)}/${width - bits}`
+    : `${textOf(first)}-${textOf(last)}`;
 }
 
 function rangeIn(text: string): [Family, Range] {
@@ -143,27 +159,4 @@ function difference(ranges: readonly Range[], taken: readonly Range[]): Range[] 
     if (first <= range.last) result.push({ first, last: range.last });
   }
   return result;
-}
-
-function toNumber(address: Address): bigint {
-  return address.toByteArray().reduce((number, byte) => (number << 8n) | BigInt(byte), 0n);
-}
-
-/** IPv6 in hexadecimal groups; nft(8) and the kernel shorten it when they show it. */
-function toText(family: Family, number: bigint): string {
-  if (family === 'ipv4') return [24n, 16n, 8n, 0n].map((shift) => (number >> shift) & 0xffn).join('.');
-  const groups = Array.from({ length: 8 }, (_, index) => ((number >> BigInt(112 - 16 * index)) & 0xffffn).toString(16));
-  return shorten(groups);
-}
-
-/** The longest run of zeros becomes `::`; the first of equally long ones (RFC 5952, 4.2). */
-function shorten(groups: readonly string[]): string {
-  let best = { at: -1, length: 1 };
-  for (let at = 0; at < groups.length; at++) {
-    let length = 0;
-    while (groups[at + length] === '0') length++;
-    if (length > best.length) best = { at, length };
-  }
-  if (best.at < 0) return groups.join(':');
-  return `${groups.slice(0, best.at).join(':')}::${groups.slice(best.at + best.length).join(':')}`;
 }

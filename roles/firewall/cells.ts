@@ -98,8 +98,3 @@ function sameMembers<T>(a: readonly T[], b: readonly T[]): boolean {
   const all = new Set(a);
   return a.length === b.length && b.every((item) => all.has(item));
 }
-
-/** `22`, `8000-8010` */
-export function formatPorts({ first, last }: PortRange): string {
-  return first === last ? String(first) : `${first}-${last}`;
-}

@@ -1,5 +1,6 @@
+import { showPorts } from '../../src/model/port-range.ts';
 import { AddressSet, type Family, families, formatRange } from './address-set.ts';
-import { cellsOf, disjoint, formatPorts, forwardCellsOf } from './cells.ts';
+import { cellsOf, disjoint, forwardCellsOf } from './cells.ts';
 import type { HostRules, Rule } from './host-rules.ts';
 import type { Params } from './params.ts';
 import type { Who } from './permit.ts';
@@ -55,7 +56,7 @@ function directionSets(name: string, rules: readonly Rule[]): string[] {
   const ports = (who: Who) =>
     cellsOf(
       rules.filter((rule) => rule.who === who).map((rule) => ({ ...rule, addresses: AddressSet.everything })),
-    ).map(({ protocol, ports, comment }) => `${protocol} . ${formatPorts(ports)}${commented(comment)}`);
+    ).map(({ protocol, ports, comment }) => `${protocol} . ${showPorts(ports)}${commented(comment)}`);
   const certain = rules.filter(({ who }) => who === 'addresses');
   const cells = cellsOf(certain);
   const always = disjoint(certain.filter(({ protocol }) => protocol === 'any'));
@@ -65,7 +66,7 @@ function directionSets(name: string, rules: readonly Rule[]): string[] {
         `${name}${digit[family]}`,
         `${addressType[family]} . inet_proto . inet_service`,
         cells.flatMap(({ protocol, ports: here, addresses, comment }) =>
-          addresses.format(family).map((range) => `${range} . ${protocol} . ${formatPorts(here)}${commented(comment)}`),
+          addresses.format(family).map((range) => `${range} . ${protocol} . ${showPorts(here)}${commented(comment)}`),
         ),
       ),
       ...set(
@@ -91,8 +92,7 @@ function forwardSets(family: Family, { forward, passedOn }: HostRules): string[]
         addresses
           .format(family)
           .map(
-            (range) =>
-              `${range} . ${formatRange(family, to)} . ${protocol} . ${formatPorts(ports)}${commented(comment)}`,
+            (range) => `${range} . ${formatRange(family, to)} . ${protocol} . ${showPorts(ports)}${commented(comment)}`,
           ),
       ),
     ),
@@ -114,7 +114,7 @@ function forwardSets(family: Family, { forward, passedOn }: HostRules): string[]
         family,
       ).map(
         ({ to, protocol, ports, comment }) =>
-          `${formatRange(family, to)} . ${protocol} . ${formatPorts(ports)}${commented(comment)}`,
+          `${formatRange(family, to)} . ${protocol} . ${showPorts(ports)}${commented(comment)}`,
       ),
     ),
   ];

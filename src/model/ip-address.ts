@@ -85,7 +85,8 @@ export function isHostNumber(prefix: Prefix, number: bigint): boolean {
   return prefix.bits >= 31 || (number > 0n && number < sizeOf(prefix) - 1n);
 }
 
-function toNumber(address: Address): bigint {
+/** Its bits as one number. */
+export function toNumber(address: Address): bigint {
   return address.toByteArray().reduce((number, byte) => (number << 8n) | BigInt(byte), 0n);
 }
 

@@ -1,4 +1,5 @@
-import type { Endpoint, Flow, Inventory, PortRange } from '../model/types.ts';
+import { showPorts } from '../model/port-range.ts';
+import type { Endpoint, Flow, Inventory } from '../model/types.ts';
 
 /** `phone home`; all hosts are `all` again, as they were written. */
 export function formatEndpoints(endpoints: readonly Endpoint[], inventory: Inventory): string {
@@ -22,11 +23,6 @@ export function formatPorts(flow: Flow, inventory: Inventory): string {
         ? ['any']
         : [];
   return [...new Set([...ofServices, ...own])].join(' ');
-}
-
-/** `22`, `8000-8010` */
-export function showPorts({ first, last }: PortRange): string {
-  return first === last ? String(first) : `${first}-${last}`;
 }
 
 function formatEndpoint(endpoint: Endpoint): string {

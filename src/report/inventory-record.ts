@@ -1,6 +1,6 @@
+import { showPorts } from '../model/port-range.ts';
 import type { Host, Inventory, Provenance } from '../model/types.ts';
 import type { SourceLocation } from '../shared/errors.ts';
-import { showPorts } from './inventory-flow.ts';
 
 type Where = (provenance: Provenance) => SourceLocation | undefined;
 

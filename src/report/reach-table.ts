@@ -1,6 +1,6 @@
 import type { PolicyProblem } from '../../roles/firewall/problems.ts';
 import type { Opening } from '../../roles/firewall/reach.ts';
-import { showPorts } from './inventory-flow.ts';
+import { showPorts } from '../model/port-range.ts';
 import { tableLines } from './table.ts';
 import { visibleLine } from './visible.ts';
 
