@@ -1,7 +1,15 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { Secret } from '../../src/index.ts';
 import type { Peer } from './mesh.ts';
-import { activeEnd, counterpart, isDeviceInterface, type LinkEnd, nothing, type TunnelState } from './state.ts';
+import {
+  activeEnd,
+  counterpart,
+  isDeviceInterface,
+  isEndedThere,
+  type LinkEnd,
+  nothing,
+  type TunnelState,
+} from './state.ts';
 
 /** The states of hosts and devices by name. */
 export type States = ReadonlyMap<string, TunnelState>;
@@ -21,7 +29,8 @@ export interface WantedLinks {
 /**
  * What the links of a host shall be: those it has stay as they are; one to a peer that it has none to begins on the interface
  * that carries most links at each end. Of a peer that this run does not read, what the host itself knows wins over the lock file,
- * which may be an old one: nobody loses a link because a host is down or left out. A preshared key that the two ends do not share is made anew, when both can be given it.
+ * which may be an old one: nobody loses a link because a host is down or left out. A preshared key that the two ends do not share
+ * is made anew, when both can be given it.
  *
  * @param peers with whom the model wants a link; one with a device begins only when the device is let in, never by what a lock file
  *   says: it may be one of before the device was revoked
@@ -45,7 +54,9 @@ export function wantedLinks(
       const told = other.keys.get(peerInterface) ?? null;
       return reached(peer) ? told : (peerKey ?? told);
     };
-    const alive = (own.links.get(peer) ?? []).filter((end) => own.keys.has(end.interface) && keyOf(end) !== null);
+    const alive = (own.links.get(peer) ?? []).filter(
+      (end) => own.keys.has(end.interface) && keyOf(end) !== null && !(reached(peer) && isEndedThere(end, other, self)),
+    );
     const isNew = !isDevice && activeEnd(alive) === undefined && other.keys.size > 0;
     const ends = isNew ? [...alive, firstEnd(self, base, own, other)] : alive;
     if (ends.length === 0) continue;

@@ -95,6 +95,18 @@ export function counterpart(end: LinkEnd, of: TunnelState, self: string): LinkEn
     ?.find((other) => other.interface === end.peerInterface && other.peerInterface === end.interface);
 }
 
+/**
+ * Whether the other side has ended for good what this side still lets drain: an interrupted rotation destroyed the keys there,
+ * or is about to.
+ *
+ * @param of the peer, as it was just read
+ */
+export function isEndedThere(end: LinkEnd, of: TunnelState, self: string): boolean {
+  if (of.keys.size === 0) return false;
+  if (!of.keys.has(end.peerInterface)) return true;
+  return end.phase === 'draining' && counterpart(end, of, self) === undefined;
+}
+
 function formatEnd({ interface: own, peerInterface, presharedKey, phase, peerKey }: LinkEnd): string {
   return `${own} ${peerInterface} ${presharedKey ?? 'none'} ${phase}${peerKey === null ? '' : ` ${peerKey}`}`;
 }

@@ -13,7 +13,7 @@ import {
   renderLinks,
 } from './render.ts';
 import { tunnelInterfaces, tunnelKeys, tunnelLinks } from './resources.ts';
-import { exportsOf, isPublicKey, parseLinks, stateOf, type TunnelState, unusedKeys } from './state.ts';
+import { exportsOf, isEndedThere, isPublicKey, parseLinks, stateOf, type TunnelState, unusedKeys } from './state.ts';
 
 /** What a rotation of keys changes of the tunnel of a host, compared with what it is. */
 export interface Transition {
@@ -98,7 +98,7 @@ function linked(
       tunnel: params.interface,
       all: [...all],
       final: transition.final,
-      dead: deadKeys(own, states, reached),
+      dead: deadKeys(host.name, own, states, reached),
       wanted: names.map((name) => ({
         name,
         config: renderConfig(host.name, name, tunnel, links, params),
@@ -120,11 +120,11 @@ function linked(
 }
 
 /** Preshared keys of links that a rotation ended at the other end alone, before it was interrupted. */
-function deadKeys(own: TunnelState, states: States, reached: ReadonlySet<string>): string[] {
+function deadKeys(self: string, own: TunnelState, states: States, reached: ReadonlySet<string>): string[] {
   return [...own.links].flatMap(([peer, ends]) => {
     const other = states.get(peer);
-    if (other === undefined || other.keys.size === 0 || !reached.has(peer)) return [];
-    return ends.filter((end) => !other.keys.has(end.peerInterface)).map((end) => presharedKeyFile(end.interface, peer));
+    if (other === undefined || !reached.has(peer)) return [];
+    return ends.filter((end) => isEndedThere(end, other, self)).map((end) => presharedKeyFile(end.interface, peer));
   });
 }
 

@@ -99,6 +99,26 @@ lab_forget_unstarted() {
   rm -rf "$LAB_STATE/runs/$1"
 }
 
+# lab_abandon RUN : forgets a run that never began, with its lock. The shell of a connection that has just been cut is about
+# to end.
+lab_abandon() (
+  lab_tries=0
+  while lab_held "$LAB_STATE/runs/$1/owner"; do
+    lab_tries=$((lab_tries + 1))
+    [ "$lab_tries" -le 25 ] || return 0
+    sleep 0.2 2>/dev/null || sleep 1
+  done
+  # Like any run that finds a lock which nobody holds, but without a word of it.
+  LAB_RUN=abandon-$$
+  mkdir -p "$LAB_STATE/runs/$LAB_RUN" || return 0
+  if lab_own lab; then
+    ln "$LAB_STATE/runs/$LAB_RUN/owner" "$LAB_STATE/lock" 2>/dev/null || lab_break_stale_lock >/dev/null
+    lab_forget_unstarted "$1"
+    lab_unlock "$LAB_RUN"
+  fi
+  lab_forget_run
+)
+
 # lab_stage NUMBER : makes the folder that the uploads go into.
 lab_stage() {
   [ -n "$LAB_READY" ] || return 0
@@ -296,6 +316,8 @@ lab_recover() {
     if [ ! -e "$LAB_STATE/runs/$1/state" ] && ! lab_held "$LAB_STATE/runs/$1/owner" && ! (cd "$LAB_STATE/runs/$1/stage-$lab_last" && sha256sum -c sums >/dev/null 2>&1); then
       lab_note_state "$1" damaged "$(lab_now)"
     fi
+  else
+    lab_abandon "$1"
   fi
   lab_line_of "$LAB_STATE/runs/$1/state" 2>/dev/null
   lab_e recover 0
@@ -303,6 +325,10 @@ lab_recover() {
 
 # lab_prune KEEP : prints the runs it forgot. Of a run that holds the way back to what was there before lab, that way stays.
 lab_prune() {
+  # A guardian that the power took before it had wiped away its name.
+  for lab_path in "$LAB_STATE"/runs/*/guardian; do
+    if [ -e "$lab_path" ] && ! lab_runs "$lab_path"; then rm -f "$lab_path"; fi
+  done
   lab_over=$(find "$LAB_STATE/runs" -mindepth 1 -maxdepth 1 -type d | wc -l)
   lab_over=$((lab_over - $1))
   for lab_name in $(lab_runs_in_order); do

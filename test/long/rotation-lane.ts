@@ -231,8 +231,9 @@ export class RotationLane implements AsyncDisposable {
           '',
         ].join('\n');
         const left = await this.#left(name);
+        const runs = now === expected ? '' : await this.tunnel.hosts[name].sh(lookAtRuns);
         return [
-          ...(now === expected ? [] : [`${name} has\n${now}and not\n${expected}`]),
+          ...(now === expected ? [] : [`${name} has\n${now}and not\n${expected}\n${runs}`]),
           ...(all.some(({ end }) => end.phase !== 'active') || all.length !== (name === 'gateway' ? 2 : 1)
             ? [`${name} has ${all.map(({ peer, end }) => `${peer}: ${describeEnds([end])}`).join(', ')}`]
             : []),
@@ -301,6 +302,11 @@ mount --bind /disk/etc /etc
 mount --bind /disk/lab /var/lib/lab`;
 
 const lookAtTunnel = `cat /etc/wireguard/*.links; ls -l /etc/wireguard; ip address; ip route; wg show all dump | cut -f 1,3-
+journalctl --no-pager --boot --lines=60 --unit='wg-quick@*' --unit=lab-recover --unit='lab-*'`;
+
+/** The last runs: what each became, its journals and what it printed. */
+const lookAtRuns = `cd /var/lib/lab/runs
+for run in $(ls -t | head -n 4); do tail -n 40 $run/state $run/stage-*/journal $run/stage-*/log; done
 journalctl --no-pager --boot --lines=60 --unit='wg-quick@*' --unit=lab-recover --unit='lab-*'`;
 
 /** Interfaces that are up, those with files of each kind, those that start at boot, preshared keys, canaries of a rotation. */

@@ -62,7 +62,11 @@ export async function expectAtRest(host: StartedHost): Promise<void> {
 /** The same as text, a line each. */
 export function whatIsLeft(host: StartedHost): Promise<string> {
   return host.sh(`
-    cd /var/lib/lab && ls -d lock pending/* runs/*/guardian 2>/dev/null
+    cd /var/lib/lab && ls -d lock pending/* 2>/dev/null
+    for guardian in runs/*/guardian; do
+      # One that went down with the host wrote its name before the last boot.
+      if [ -e "$guardian" ] && ! [ "$guardian" -ot /run/systemd/system ]; then echo "$guardian"; fi
+    done
     find /etc -name '*lab-recover*' -o -name '.lab-*'
     for process in /proc/[0-9]*; do
       if grep -a -q 'lab/runs/.*[p]rogram' "$process/cmdline" 2>/dev/null; then tr '\\0' ' ' <"$process/cmdline"; fi

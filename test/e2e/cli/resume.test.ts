@@ -1,5 +1,7 @@
 import { setTimeout } from 'node:timers/promises';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { controlScript } from '../../../src/runner/apply/control-script.ts';
+import { readOwnFile } from '../../../src/shared/own-package.ts';
 import { type StartedHost, startHost } from '../../support/host.ts';
 import { forget, runsOf } from '../../support/journaled.ts';
 import { inventoryFiles, type LabProject, labProject, playbook } from '../../support/lab-project.ts';
@@ -108,6 +110,21 @@ describe('a controller that was killed', () => {
     expect(await files()).toBe(complete);
     expect(await runsOf(project, 'alpha')).toMatchObject([{ state: 'complete' }]);
     await expectNothingLeft();
+  });
+
+  it('that had not begun gives its lock back', async () => {
+    const begun = [
+      'LAB_N=mark',
+      readOwnFile('remote/prelude.sh'),
+      controlScript,
+      'lab_lock 20260102T030405Z-abcdef anna@laptop "" ""',
+      'lab_stage 1',
+      "printf 'cGxhbg==' | lab_put plan",
+    ];
+    await host.sh(begun.join('\n'));
+    expect(await host.sh('ls /var/lib/lab/lock /var/lib/lab/runs')).toContain('20260102T030405Z-abcdef');
+    await expectNothingLeft();
+    expect(await host.sh('ls /var/lib/lab/runs')).toBe('');
   });
 
   it('is told of a failure, too', async () => {

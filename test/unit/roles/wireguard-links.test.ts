@@ -73,6 +73,18 @@ describe('the links of a host', () => {
     expect(links({ vps, ...(remembered && { nas: remembered }) }, []).nas).toEqual([own]);
   });
 
+  it.each([
+    ['has the old key still', ['wg0', 'wg0b']],
+    ['has destroyed its old key', ['wg0b']],
+  ])('let go of what drains when the peer has ended it and %s: no key is made for it', (_, interfaces) => {
+    const old = end('wg0', { phase: 'draining', peerKey: keyOf('nas wg0') });
+    const vps = state('vps', ['wg0', 'wg0b'], { nas: [end('wg0b', { peerKey: keyOf('nas wg0b') }), old] });
+    const nas = state('nas', interfaces, { vps: [end('wg0b')] });
+    const { nas: found, newKeys } = links({ vps, nas }, ['nas']);
+    expect([found, newKeys.size]).toEqual([[end('wg0b', { peerKey: keyOf('nas wg0b') })], 0]);
+    expect(links({ vps, nas }, []).nas).toContainEqual(old);
+  });
+
   it('follow a peer that was read and has made a new key', () => {
     const vps = state('vps', ['wg0'], { nas: [end('wg0', { peerKey: keyOf('the old one') })] });
     expect(links({ vps, nas: state('nas', ['wg0']) }, ['nas']).nas).toMatchObject([{ peerKey: keyOf('nas wg0') }]);
