@@ -14,6 +14,8 @@ export interface Rule {
   readonly protocol: Permit['protocol'];
   /** Empty: every port. */
   readonly ports: readonly PortRange[];
+  /** Under which of its own addresses the host is asked, or asks; null is every one. */
+  readonly at: AddressSet | null;
   /** `internet → photos: friends look at the albums` */
   readonly comment: string;
 }
@@ -53,14 +55,19 @@ export function rulesFor(host: Host, policy: Policy, inventory: Inventory, param
   const own = AddressSet.of([...host.addresses.values()].flat());
   const { addresses: behind, forwards } = behindTunnel(host, inventory);
   const direct = policy.permits.filter(({ via }) => via === undefined);
+  const everywhere = (one: Rule): Rule => (one.at?.covers(own) === true ? { ...one, at: null } : one);
   return {
     host: host.name,
-    input: policy.permits.flatMap((permit) =>
-      permit.to.hosts.has(host.name) ? rule(permit, permit.from, permit.from.addresses.without(own)) : [],
-    ),
-    output: direct.flatMap((permit) =>
-      permit.from.hosts.has(host.name) ? rule(permit, permit.to, permit.to.addresses.without(own)) : [],
-    ),
+    input: policy.permits
+      .flatMap((permit) =>
+        rule(permit, permit.from, permit.from.addresses.without(own), permit.to.addresses.within(own)),
+      )
+      .map(everywhere),
+    output: direct
+      .flatMap((permit) =>
+        rule(permit, permit.to, permit.to.addresses.without(own), partOf(permit.from, own, policy.inside)),
+      )
+      .map(everywhere),
     forward: forwards
       ? direct.flatMap((permit) => {
           const to = permit.to.addresses.within(behind);
@@ -91,9 +98,20 @@ export function rulesFor(host: Host, policy: Policy, inventory: Inventory, param
   };
 }
 
-function rule({ protocol, ports, reason, from, to }: Permit, side: Side, addresses: AddressSet): Rule[] {
-  if (side.who === 'addresses' && addresses.isEmpty) return [];
-  return [{ who: side.who, addresses, protocol, ports, comment: `${from.name} → ${to.name}: ${reason}` }];
+/** Those of these addresses that are on a side. */
+function partOf({ who, addresses }: Side, of: AddressSet, inside: AddressSet): AddressSet {
+  if (who === 'anyone') return of;
+  return who === 'internet' ? of.without(inside) : addresses.within(of);
+}
+
+function rule(
+  { protocol, ports, reason, from, to }: Permit,
+  side: Side,
+  addresses: AddressSet,
+  at: AddressSet | null = null,
+): Rule[] {
+  if (at?.isEmpty === true || (side.who === 'addresses' && addresses.isEmpty)) return [];
+  return [{ who: side.who, addresses, protocol, ports, at, comment: `${from.name} → ${to.name}: ${reason}` }];
 }
 
 function networkNamed(name: string, host: Host, inventory: Inventory): Network {

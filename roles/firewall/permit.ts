@@ -5,7 +5,7 @@ import { AddressSet } from './address-set.ts';
 export interface Side {
   /** As a person calls it: `internet`, `grafana`, `home`. */
   readonly name: string;
-  /** Hosts that are part of it; a host that is may be asked, or ask, under any of its addresses. */
+  /** Hosts that are part of it, or have an address in it. */
   readonly hosts: ReadonlySet<string>;
   /** Whether it is certain addresses, whatever is outside (see `insideOf`), or anybody at all. */
   readonly who: Who;

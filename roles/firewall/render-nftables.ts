@@ -41,13 +41,38 @@ function setsOf(rules: HostRules): string[] {
       ...set(`through_tunnel${digit[family]}`, addressType[family], rules.throughTunnel.format(family)),
     ]),
     ...set('tunnel_interfaces', 'ifname', rules.tunnelInterfaces.map(quoted)),
-    ...directionSets('in', rules.input),
-    ...directionSets('out', rules.output),
-    ...directionSets('outward', rules.outward),
+    ...[
+      ...groupsOf('in', rules.input),
+      ...groupsOf('out', rules.output),
+      ...groupsOf('outward', rules.outward),
+    ].flatMap(({ name, rules: here }) => directionSets(name, here)),
     ...families.flatMap((family) => forwardSets(family, rules)),
     ...families
       .flatMap((family) => [meter(`ssh${digit[family]}`, family), meter(`connections${digit[family]}`, family)])
       .flat(),
+  ];
+}
+
+/** Rules that hold at the same addresses of this host. */
+interface Group {
+  /** Of its sets: `in`, `in_at1`, … */
+  readonly name: string;
+  readonly at: AddressSet | null;
+  readonly rules: readonly Rule[];
+}
+
+/** Those that hold at every address first; they are always there. */
+function groupsOf(name: string, rules: readonly Rule[]): Group[] {
+  const parts = new Map<string, { readonly at: AddressSet; readonly rules: Rule[] }>();
+  for (const rule of rules) {
+    if (rule.at === null) continue;
+    const part = parts.get(rule.at.key) ?? { at: rule.at, rules: [] };
+    part.rules.push(rule);
+    parts.set(rule.at.key, part);
+  }
+  return [
+    { name, at: null, rules: rules.filter(({ at }) => at === null) },
+    ...[...parts.values()].map((part, index) => ({ ...part, name: `${name}_at${index + 1}` })),
   ];
 }
 
@@ -125,13 +150,15 @@ function chainsOf(rules: HostRules, params: Params, sshPort: number): string[] {
   return [
     ...chain('source', 'type filter hook prerouting priority raw; policy accept;', sourceChain(rules, params)),
     ...chain('published', 'type filter hook prerouting priority mangle; policy accept;', [
-      'ct state new fib daddr type local jump may_come_in',
+      ...jumps('may_come_in', groupsOf('in', rules.input), 'daddr').map(
+        (jump) => `ct state new fib daddr type local ${jump}`,
+      ),
     ]),
-    ...chain('may_come_in', null, lookups('in', 'saddr', rules.input, `ct mark set ct mark or ${mark} return`)),
-    ...chain('input', 'type filter hook input priority filter; policy drop;', inputChain(params)),
+    ...groupChains('may_come_in', groupsOf('in', rules.input), 'saddr', `ct mark set ct mark or ${mark} return`),
+    ...chain('input', 'type filter hook input priority filter; policy drop;', inputChain(rules, params)),
     ...chain('outside', null, outsideChain(params, sshPort)),
-    ...chain('incoming', null, lookups('in', 'saddr', rules.input, 'accept')),
-    ...chain('outgoing', null, lookups('out', 'daddr', rules.output, 'accept')),
+    ...groupChains('incoming', groupsOf('in', rules.input), 'saddr', 'accept'),
+    ...groupChains('outgoing', groupsOf('out', rules.output), 'daddr', 'accept'),
     ...chain('errors', null, [
       'icmp type { destination-unreachable, time-exceeded, parameter-problem } accept',
       'icmpv6 type { destination-unreachable, packet-too-big, time-exceeded, parameter-problem } accept',
@@ -171,7 +198,7 @@ function chainsOf(rules: HostRules, params: Params, sshPort: number): string[] {
     ...chain('from_containers', null, [
       ...params.containers.map((name) => `oifname ${quoted(name)} accept`),
       ...echo,
-      'jump outgoing',
+      ...groupsOf('out', rules.output).map((_, index) => `jump ${groupChain('outgoing', index)}`),
     ]),
     ...(params.egress === 'open'
       ? []
@@ -181,7 +208,7 @@ function chainsOf(rules: HostRules, params: Params, sshPort: number): string[] {
           'meta l4proto { icmp, ipv6-icmp } accept',
           'udp sport 68 udp dport 67 accept',
           'udp sport 546 udp dport 547 accept',
-          'jump outgoing',
+          ...jumps('outgoing', groupsOf('out', rules.output), 'saddr'),
           'jump denied',
         ])),
     ...natChain(rules),
@@ -216,7 +243,7 @@ function sourceChain({ bound }: HostRules, { reversePath }: Params): string[] {
   ];
 }
 
-function inputChain({ ping }: Params): string[] {
+function inputChain({ input }: HostRules, { ping }: Params): string[] {
   const echoes = (condition: string) => [
     `${condition === '' ? '' : `ip ${condition}4 `}icmp type echo-request limit rate 100/second burst 200 packets accept`,
     `${condition === '' ? '' : `ip6 ${condition}6 `}icmpv6 type echo-request limit rate 100/second burst 200 packets accept`,
@@ -228,7 +255,7 @@ function inputChain({ ping }: Params): string[] {
     'jump neighbours',
     ...(ping === 'none' ? [] : echoes(ping === 'all' ? '' : 'saddr @inside')),
     ...families.map((family) => `${keyword[family]} saddr != @inside${digit[family]} jump outside`),
-    'jump incoming',
+    ...jumps('incoming', groupsOf('in', input), 'daddr'),
     'jump denied',
   ];
 }
@@ -244,6 +271,29 @@ function outsideChain({ sshRate, connectionRate }: Params, sshPort: number): str
     ...(sshRate === null ? [] : limited('ssh', `tcp dport ${sshPort} ct state new `, sshRate)),
     ...(connectionRate === null ? [] : limited('connections', 'ct state new ', connectionRate)),
   ];
+}
+
+/** A chain for each group, with a look into each of its sets. */
+function groupChains(name: string, groups: readonly Group[], other: 'saddr' | 'daddr', verdict: string): string[] {
+  return groups.flatMap((group, index) =>
+    chain(groupChain(name, index), null, lookups(group.name, other, group.rules, verdict)),
+  );
+}
+
+function groupChain(name: string, index: number): string {
+  return index === 0 ? name : `${name}_at${index}`;
+}
+
+/** @param own where a packet has this host's own address */
+function jumps(name: string, groups: readonly Group[], own: 'saddr' | 'daddr'): string[] {
+  return groups.flatMap(({ at }, index) => {
+    const jump = `jump ${groupChain(name, index)}`;
+    if (at === null) return [jump];
+    return families.flatMap((family) => {
+      const addresses = at.format(family);
+      return addresses.length === 0 ? [] : [`${keyword[family]} ${own} { ${addresses.join(', ')} } ${jump}`];
+    });
+  });
 }
 
 /** A look into each of the sets that `directionSets` makes. */

@@ -11,6 +11,8 @@ const script = (word: string): Step => ({ do: 'run', argv: [hostScript, word], t
 const admitted = z.array(
   z.strictObject({
     addresses: z.array(z.string()),
+    /** Under which addresses of this host. */
+    at: z.array(z.string()),
     ports: z.array(z.strictObject({ first: z.int(), last: z.int() })),
   }),
 );
@@ -103,17 +105,18 @@ function refuseLockOut(
   admitted: z.output<typeof firewallRules.resourceType.props>['admitted'],
   login: readonly string[] | null,
 ): void {
-  const [client, , , port] = login ?? [];
-  if (client === undefined || port === undefined) return;
+  const [client, , own, port] = login ?? [];
+  if (client === undefined || own === undefined || port === undefined) return;
   const number = Number(port);
   const isAdmitted = admitted.some(
-    ({ addresses, ports }) =>
+    ({ addresses, at, ports }) =>
       (ports.length === 0 || ports.some(({ first, last }) => first <= number && number <= last)) &&
+      AddressSet.of(at).has(own) &&
       AddressSet.of(addresses).has(client),
   );
   if (isAdmitted) return;
   throw new LabError('PLAN_IMPOSSIBLE', `these rules would not let in the connection that lab itself is using`, {
-    expected: `a flow that lets ${client} reach port ${port} of this host`,
+    expected: `a flow that lets ${client} reach port ${port} of this host at ${own}`,
     found: 'none',
     hint: `add one to the inventory, such as { from: '…', to: 'all', ports: ${port}, reason: 'administration' }; a client without a name can be a device with the address ${client}`,
   });

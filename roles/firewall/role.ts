@@ -88,8 +88,9 @@ function admittedBy({ input, inside }: HostRules) {
   const all = families(AddressSet.everything);
   return input
     .filter(({ protocol }) => protocol !== 'udp')
-    .map(({ who, addresses, ports }) => ({
+    .map(({ who, addresses, ports, at }) => ({
       addresses: who === 'anyone' ? all : families(who === 'internet' ? internet : addresses),
+      at: at === null ? all : families(at),
       ports: [...ports],
     }));
 }

@@ -22,7 +22,7 @@ A host works on its plan by itself: a lost connection, a closed laptop or a kill
 otherwise with onDisconnect). This follows a run that is under way, tells what a run did after its controller was gone, and
 does the rest of one that a reboot cut short. It works from any controller, with the playbook gone.
 A rotation of WireGuard keys that was interrupted is finished after that, or taken back with --abort.
-Exit codes: 0 finished, or nothing to resume, 1 a host failed, 3 a host unreachable, 5 a host took changes back because
+Exit codes: 0 finished, or no run to resume, 1 a host failed, 3 a host unreachable, 5 a host took changes back because
 nobody could log in after them, 130 a host stopped before the end.
 
 Examples:

@@ -50,7 +50,7 @@ function resumed(state: RunState): string[] {
     ...(finished.length > 0 ? [`finished ${named(finished)}: ${count(changes, 'change')}`] : []),
     ...(followed.length > 0 ? [`followed ${named(followed)} to the end`] : []),
   ];
-  return parts.length === 0 && having(state, 'ok') === state.hosts.size ? ['nothing to resume'] : parts;
+  return parts.length === 0 && having(state, 'ok') === state.hosts.size ? ['no run to resume'] : parts;
 }
 
 /** What was not. */

@@ -73,7 +73,7 @@ async function loseThePower(): Promise<void> {
 }
 
 async function expectNothingLeft(): Promise<void> {
-  expect(await resume()).toMatchObject({ exitCode: 0, stdout: expect.stringMatching(/nothing to resume/) });
+  expect(await resume()).toMatchObject({ exitCode: 0, stdout: expect.stringMatching(/no run to resume/) });
   expect(await host.sh('ls /var/lib/lab/lock 2>/dev/null || true')).toBe('');
 }
 

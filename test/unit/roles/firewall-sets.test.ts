@@ -65,7 +65,8 @@ describe('the parts of a policy', () => {
         if (host === undefined) throw new Error(name);
         const policy = policyOf(inventory);
         const { input } = rulesFor(host, policy, inventory, params.parse({}));
-        const cells = cellsOf(input.filter(({ who }) => who === 'addresses'));
+        const whole = input.filter(({ at }) => at === null);
+        const cells = cellsOf(whole.filter(({ who }) => who === 'addresses'));
         const own = AddressSet.of([...host.addresses.values()].flat());
         for (const family of ['ipv4', 'ipv6'] as const)
           for (const source of someSources[family].filter((address) => !own.has(address)))
@@ -75,19 +76,19 @@ describe('the parts of a policy', () => {
                   (cell) => cell.protocol === protocol && hasPort([cell.ports], port) && cell.addresses.has(source),
                 );
                 expect(here.length).toBeLessThanOrEqual(1);
-                const others = input.some(
-                  (rule) =>
-                    (rule.who === 'anyone' ||
-                      (rule.who === 'internet' && !policy.inside.has(source)) ||
-                      rule.protocol === 'any') &&
-                    (rule.who !== 'addresses' || rule.addresses.has(source)) &&
-                    (rule.protocol === 'any' || rule.protocol === protocol) &&
-                    hasPort(rule.ports, port),
+                const admits = (rule: (typeof input)[number]) =>
+                  (rule.who !== 'internet' || !policy.inside.has(source)) &&
+                  (rule.who !== 'addresses' || rule.addresses.has(source)) &&
+                  (rule.protocol === 'any' || rule.protocol === protocol) &&
+                  hasPort(rule.ports, port);
+                const others = whole.some(
+                  (rule) => (rule.who !== 'addresses' || rule.protocol === 'any') && admits(rule),
                 );
-                const isAllowed = [...host.addresses.values()]
-                  .flat()
-                  .some((destination) => permitFor(policy, { source, destination, protocol, port }) !== undefined);
-                expect(here.length === 1 || others).toBe(isAllowed);
+                for (const destination of own.format(family)) {
+                  const isAllowed = permitFor(policy, { source, destination, protocol, port }) !== undefined;
+                  const there = input.some((rule) => rule.at?.has(destination) === true && admits(rule));
+                  expect(here.length === 1 || others || there).toBe(isAllowed);
+                }
               }
       }),
       { numRuns: 30 },

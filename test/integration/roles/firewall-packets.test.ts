@@ -1,0 +1,11 @@
+import { it } from 'vitest';
+import { randomFrom, seedOfTests } from '../../long/random.ts';
+import { PacketField } from '../../support/packet-field.ts';
+import { probeRandomPolicies } from '../../support/probe-policies.ts';
+
+it('the kernel lets through what a random policy allows, and nothing else', async () => {
+  const seed = seedOfTests();
+  console.log(`LAB_TEST_SEED=${seed}`);
+  await using field = await PacketField.open();
+  await probeRandomPolicies(field, 4, randomFrom(seed));
+}, 300_000);

@@ -1,0 +1,85 @@
+import { expect } from 'vitest';
+import { type Packet, permitFor } from '../../roles/firewall/evaluate.ts';
+import { rulesFor } from '../../roles/firewall/host-rules.ts';
+import { params } from '../../roles/firewall/params.ts';
+import { policyOf } from '../../roles/firewall/policy.ts';
+import { renderNftables } from '../../roles/firewall/render-nftables.ts';
+import type { Host } from '../../src/index.ts';
+import type { Random } from '../long/random.ts';
+import { type FieldInterface, keyOf, type OfferedPacket, type PacketField } from './packet-field.ts';
+import { randomInventory, somePorts, someSources } from './random-policy.ts';
+
+const tunnelled = ['10.80.0.0/24', 'fd80::/64'];
+const isMember = (address: string) => address.startsWith('10.80.0.') || /^fd80::[0-9a-f]*$/.test(address);
+const isHome = (address: string) => address.startsWith('10.77.1.') || /^fd77:1::[0-9a-f]*$/.test(address);
+
+/**
+ * Compiles random policies for one of their hosts, loads them, and offers real packets to the kernel: to the host, through it,
+ * with forged sources, and from it. What passes has to be what the reference evaluator allows.
+ *
+ * @throws AssertionError for a packet that passed and should not have, or the reverse
+ */
+export async function probeRandomPolicies(field: PacketField, policies: number, random: Random): Promise<void> {
+  let passed = 0;
+  let offered = 0;
+  for (let number = 0; number < policies; number++) {
+    const inventory = randomInventory(random);
+    const host = inventory.hosts.get(random.pick(['vps', 'vps', 'nas', 'node'])) as Host;
+    const policy = policyOf(inventory);
+    const egress = random.pick(['open', 'declared'] as const);
+    const settings = params.parse({ egress });
+    const own = [...host.addresses.values()].flat();
+    // The gateway has no wire at home: what says that it comes from there comes through the tunnel.
+    const inside = [...tunnelled, ...(host.name === 'vps' ? ['10.77.1.0/24', 'fd77:1::/64'] : [])];
+    await field.place(own, inside);
+    await field.load(renderNftables(rulesFor(host, policy, inventory, settings), settings, 22));
+
+    const others = [...someSources.ipv4, ...someSources.ipv6].filter((address) => !own.includes(address));
+    const sameFamily = (a: string) => (b: string) => a.includes(':') === b.includes(':');
+    const packetsTo = (source: string, destination: string) =>
+      somePorts.flatMap((port) =>
+        (['tcp', 'udp'] as const).map((protocol): Packet => ({ source, destination, protocol, port })),
+      );
+    const throughOf = (source: string): FieldInterface =>
+      isMember(source) || (host.name === 'vps' && isHome(source)) ? 'wg0' : 'wire0';
+    const allowed = (packet: Packet) => permitFor(policy, packet) !== undefined;
+
+    const toHost = others.flatMap((source) =>
+      own.filter(sameFamily(source)).flatMap((destination) => packetsTo(source, destination)),
+    );
+    const through = host.name === 'vps' ? others : others.slice(0, 4);
+    const forwarded = through.flatMap((source) =>
+      others
+        .filter((destination) => sameFamily(source)(destination) && destination !== source)
+        .filter((destination) => isMember(source) || isMember(destination) || random.integer(10) === 0)
+        .flatMap((destination) => packetsTo(source, destination)),
+    );
+    const mayForward = ({ source, destination }: Packet) =>
+      host.name === 'vps' && isMember(source) && (isMember(destination) || throughOf(destination) === 'wire0');
+    const packets = [...toHost, ...forwarded].map(
+      (packet): OfferedPacket => ({ ...packet, through: throughOf(packet.source) }),
+    );
+    const expected = packets.filter(
+      (packet) => allowed(packet) && (own.includes(packet.destination) || mayForward(packet)),
+    );
+    const told = { policy: number, host: host.name, flows: inventory.flows };
+    // What the tunnel carries cannot come by wire.
+    const forged = packets
+      .filter(({ through }) => through === 'wg0')
+      .map((packet): OfferedPacket => ({ ...packet, through: 'wire0' }));
+    const seen = [...(await field.offer(packets))].sort();
+    expect({ ...told, seen }).toEqual({ ...told, seen: expected.map(keyOf).sort() });
+    expect([...(await field.offer(forged))]).toEqual([]);
+
+    const sent = own.flatMap((source) =>
+      others.filter(sameFamily(source)).flatMap((destination) => packetsTo(source, destination)),
+    );
+    const mayLeave = egress === 'open' ? sent : sent.filter(allowed);
+    const left = [...(await field.send(sent))].sort();
+    expect({ ...told, egress, left }).toEqual({ ...told, egress, left: mayLeave.map(keyOf).sort() });
+    passed += seen.length + left.length;
+    offered += packets.length + sent.length;
+  }
+  console.log(`${policies} policies, ${offered} packets, of which ${passed} passed`);
+  expect(passed).toBeGreaterThan(0);
+}
