@@ -213,15 +213,17 @@ export class Session implements AsyncDisposable {
   }
 
   #write(text: string): Promise<void> {
+    const { stdin } = this.#process;
     return new Promise((resolve) => {
-      // A write to a stream that has ended reports through `exit`, where the cause is known.
-      if (this.#lost !== undefined || this.#process.stdin.write(text)) resolve();
+      // A write to a stream that has ended reports through `exit`, where the cause is known; a login whose shell refuses it ends
+      // before it is asked anything, and no event comes any more.
+      if (this.#lost !== undefined || stdin.closed || stdin.write(text)) resolve();
       else {
         const go = () => {
-          this.#process.stdin.off('drain', go).off('close', go);
+          stdin.off('drain', go).off('close', go);
           resolve();
         };
-        this.#process.stdin.once('drain', go).once('close', go);
+        stdin.once('drain', go).once('close', go);
       }
     });
   }
