@@ -22,11 +22,20 @@ const rotate = (tunnel: TunnelHosts<string>, drain: string) =>
 if (values.only !== 'peers') await loss();
 if (values.only !== 'loss') await peers(Number(values.peers));
 
+async function succeeded(work: ReturnType<TunnelHosts<string>['apply']>, expected = 0): Promise<void> {
+  const { result, finished } = await work;
+  if (result.exitCode === expected) return;
+  const failures = finished.flatMap(({ host, failure }) =>
+    failure === undefined ? [] : `${host}: ${JSON.stringify(failure)}`,
+  );
+  throw new Error(`exit code ${result.exitCode}, not ${expected}: ${failures.join('\n')}`);
+}
+
 /** A packet every 10 ms in both directions on every link, during either way of changing all keys. */
 async function loss(): Promise<void> {
   const tunnel = await TunnelHosts.start(['gateway', 'nas', 'node']);
   try {
-    await tunnel.apply();
+    await succeeded(tunnel.apply());
     await tunnel.reachesAll();
     say('100 packets a second in both directions on every link, while all keys change:\n');
     say(`${'way'.padEnd(28)}  sent    lost  longest wait`);
@@ -94,10 +103,6 @@ async function peers(count: number): Promise<void> {
     const seconds = ((performance.now() - began) / 1000).toFixed(1);
     const peak = Math.round(process.resourceUsage().maxRSS / 1024);
     say(`${title.padEnd(34)}  ${seconds.padStart(6)} s  ${peak} MiB at most`);
-  };
-  const succeeded = async (work: Promise<{ readonly result: { readonly exitCode: number } }>, expected: number) => {
-    const { result } = await work;
-    if (result.exitCode !== expected) throw new Error(`exit code ${result.exitCode}`);
   };
   try {
     await timed('plan, nothing there yet', () => succeeded(tunnel.apply({ mode: 'check' }), 2));

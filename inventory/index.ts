@@ -51,6 +51,8 @@ export default defineInventory({
   },
 
   flows: [
+    { from: 'internet', to: 'gateway', ports: 22, reason: 'administration from anywhere, by key' },
+    { from: 'home', to: 'indoors', ports: 22, reason: 'administration at home' },
     { from: 'internet', to: 'photos', reason: 'friends look at the albums they were sent' },
     { from: ['phone', 'home'], to: ['photos', 'files', 'grafana'], reason: 'the household uses its services' },
     { from: 'grafana', to: 'metrics', reason: 'dashboards query the metrics' },

@@ -1,5 +1,6 @@
 import { definePlaybook } from 'labwright';
 import base from 'labwright/roles/base';
+import firewall from 'labwright/roles/firewall';
 import wireguard from 'labwright/roles/wireguard';
 import inventory from '../inventory/index.ts';
 
@@ -9,5 +10,6 @@ export default definePlaybook({
   plays: [
     { name: 'every host', hosts: ['all'], roles: [base] },
     { name: 'private network', hosts: ['all'], roles: [wireguard] },
+    { name: 'firewall', hosts: ['all'], roles: [firewall] },
   ],
 });

@@ -28,8 +28,6 @@ const unitSections = {
     Before: 'network-pre.target shutdown.target',
     After: 'local-fs.target nftables.service',
     Conflicts: 'shutdown.target',
-    // Its stock file takes every table away, this one too: then it is loaded again.
-    PartOf: 'nftables.service',
   },
   Service: {
     Type: 'oneshot',
@@ -38,6 +36,19 @@ const unitSections = {
     ExecReload: `${hostScript} load`,
   },
   Install: { WantedBy: 'sysinit.target' },
+};
+
+/** Debian's nftables.service takes every table away whenever it is started, reloaded or stopped, this one too. */
+const afterNftables = {
+  name: 'nftables.service',
+  dropIn: 'lab-firewall',
+} as const;
+const nftablesSections = {
+  Service: {
+    ExecStartPost: `-${hostScript} back`,
+    ExecReload: `-${hostScript} back`,
+    ExecStopPost: `-${hostScript} back`,
+  },
 };
 
 /**
@@ -71,11 +82,13 @@ async function withFirewall({ host, inventory, params, system }: RoleContext<Par
     firewallRules({ content: renderNftables(rules, params, host.connection.port ?? 22), admitted: admittedBy(rules) }),
     service,
     unit({ name: unitName, enabled: true }),
+    unitFile({ ...afterNftables, sections: nftablesSections }),
   ];
 }
 
 function withoutFirewall(): ResourceTree {
   return [
+    unitFile({ ...afterNftables, state: 'absent' }),
     firewallRules({ content: null, admitted: [] }),
     unit({ name: unitName, enabled: false }),
     unitFile({ name: unitName, state: 'absent' }),

@@ -16,6 +16,7 @@ export const commands: Record<string, () => Promise<CommandModule>> = {
   schedule: () => import('./schedule.ts'),
   status: () => import('./status.ts'),
   reach: () => import('./reach.ts'),
+  verify: () => import('./verify.ts'),
   device: () => import('./device.ts'),
   resume: () => import('./resume.ts'),
   unlock: () => import('./unlock.ts'),

@@ -1,0 +1,73 @@
+import { type Command, Option } from 'commander';
+import { tableLines } from '../report/table.ts';
+import { LabError } from '../shared/errors.ts';
+import { suggestion } from '../shared/suggest.ts';
+import { portList } from './port-list.ts';
+import { addConnectOptions, addLimitOption, type ConnectOptions } from './run-options.ts';
+
+export type VerifyOptions = ConnectOptions & {
+  readonly inventory?: string;
+  readonly limit: readonly string[];
+  readonly output: 'plain' | 'json';
+  readonly ports?: readonly number[];
+};
+
+interface Subject {
+  readonly description: string;
+  /** The module that tries it and shows what came of it; gives the exit code. */
+  load(): Promise<(options: VerifyOptions) => Promise<number>>;
+}
+
+/** What there is to be proven. */
+const subjects: Readonly<Record<string, Subject>> = {
+  firewall: {
+    description: 'packets from every host and from here: what a flow allows is let in, and nothing else',
+    load: async () => (await import('./verify/firewall.ts')).verifyFirewall,
+  },
+};
+
+export function register(program: Command): void {
+  const command = program
+    .command('verify [what]')
+    .description('prove with real packets that the hosts hold what the inventory says: firewall')
+    .option('-i, --inventory <file>', 'the inventory; default: that of this folder')
+    .addOption(new Option('--output <form>', 'how to show it').choices(['plain', 'json']).default('plain'))
+    .addOption(new Option('--ports <list>', 'further ports to try, such as 5000,8000-8010').argParser(portList));
+  addConnectOptions(addLimitOption(command))
+    .addHelpText(
+      'after',
+      `
+firewall: every host, and this machine, begins connections and sends datagrams to every address of every other host, on the ports
+of the flows, on those beside them and on those that are often open by mistake. What comes to a host and what its rules let in is
+noted there by a table of nftables that drops nothing, and that is gone afterwards. --limit says which hosts are tried; all of
+them try.
+Exit codes, for monitoring: 0 as declared, 1 something is open without a flow or a flow is blocked, 3 a host could not be asked,
+4 usage or inventory error. Without a word: what there is.
+
+Examples:
+  lab verify
+  lab verify firewall
+  lab verify firewall --limit vps --ports 5000,8000-8010
+  lab verify firewall --output json | jq -r '.findings[] | select(.kind == "open")'`,
+    )
+    .action(async (what: string | undefined, options: VerifyOptions) => {
+      if (what === undefined) process.stdout.write(`${subjectLines().join('\n')}\n`);
+      else process.exitCode = await (await subjectOf(what).load())(options);
+    });
+}
+
+function subjectLines(): string[] {
+  const rows = Object.entries(subjects).map(([name, { description }]) => [`lab verify ${name}`, description]);
+  return tableLines(['COMMAND', 'PROVES'], rows);
+}
+
+/** @throws LabError USAGE */
+function subjectOf(what: string): Subject {
+  const subject = Object.hasOwn(subjects, what) ? subjects[what] : undefined;
+  if (subject !== undefined) return subject;
+  throw new LabError('USAGE', `there is nothing called "${what}" to be verified`, {
+    expected: `one of ${Object.keys(subjects).join(', ')}`,
+    found: what,
+    hint: suggestion(what, Object.keys(subjects)),
+  });
+}
