@@ -251,6 +251,9 @@ function inputChain({ input }: HostRules, { ping }: Params): string[] {
   return [
     'ct state vmap { established : accept, related : accept, invalid : drop }',
     'iifname "lo" accept',
+    // A stream that nobody answers was let in once, and goes on. While rules are loaded the kernel may find a set empty for a moment:
+    // new sets of intervals count from then on, and have their elements a little later (nf_tables_commit).
+    `ct status confirmed ct mark & ${mark} == ${mark} accept`,
     'jump errors',
     'jump neighbours',
     ...(ping === 'none' ? [] : echoes(ping === 'all' ? '' : 'saddr @inside')),
