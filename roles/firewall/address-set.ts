@@ -92,6 +92,11 @@ export class AddressSet {
     return this.ranges[family].map((range) => formatRange(family, range));
   }
 
+  /** The same as prefixes alone, an address as one of its whole length: what can say no range needs several for some. */
+  prefixes(family: Family): string[] {
+    return this.ranges[family].flatMap((range) => prefixesOf(family, range));
+  }
+
   /** Equal for equal sets. */
   get key(): string {
     return families.map((family) => this.format(family).join(',')).join(';');
@@ -115,6 +120,19 @@ export function formatRange(family: Family, { first, last }: Range): string {
   return 1n << BigInt(bits) === size && first % size === 0n
     ? `${textOf(first)}/${width - bits}`
     : `${textOf(first)}-${textOf(last)}`;
+}
+
+function prefixesOf(family: Family, { first, last }: Range): string[] {
+  const width = family === 'ipv4' ? 32 : 128;
+  const prefixes: string[] = [];
+  for (let at = first; at <= last; ) {
+    let bits = width;
+    const sizeWith = (fewer: number) => 1n << BigInt(width - fewer);
+    while (bits > 0 && at % sizeWith(bits - 1) === 0n && at + sizeWith(bits - 1) - 1n <= last) bits--;
+    prefixes.push(`${formatAddress(addressAt(whole[family], at))}/${bits}`);
+    at += sizeWith(bits);
+  }
+  return prefixes;
 }
 
 function rangeIn(text: string): [Family, Range] {

@@ -2,6 +2,7 @@
 # Managed by lab (role firewall). Loads the rules as a whole, and says what is in the kernel.
 #
 # usage: lab-firewall load         the rules of the file, in place of those that are loaded
+#        lab-firewall ufw          those that ufw keeps for its user, each family at once; where it is active
 #        lab-firewall back         the same; without a file: no rules
 #        lab-firewall state        what the plan has to know
 set -eu
@@ -31,6 +32,24 @@ unload() {
 	rm -f "$loaded"
 }
 
+ufw_enabled() { grep -qs '^ENABLED=[yY]' /etc/ufw/ufw.conf; }
+
+# The chains of its user are emptied and filled in one commit; those that lead there stay.
+ufw_load() {
+	ufw_enabled || return 0
+	iptables-restore -n </etc/ufw/user.rules
+	! ip6tables -S ufw6-user-input >/dev/null 2>&1 || ip6tables-restore -n </etc/ufw/user6.rules
+}
+
+ufw_state() {
+	[ -e /etc/ufw/user.rules ] || return 0
+	echo 'ufw installed'
+	ufw_enabled || return 0
+	echo 'other ufw'
+	iptables -S 2>/dev/null | grep -E '^-A ufw-user-(input|forward|output) ' | sed 's/^/ufw4 /'
+	ip6tables -S 2>/dev/null | grep -E '^-A ufw6-user-(input|forward|output) ' | sed 's/^/ufw6 /'
+}
+
 # Where this login comes from, and to which address and port it came: ssh(1), of the process that has it.
 login() {
 	pid=$$
@@ -49,17 +68,18 @@ state() {
 		echo loaded
 	fi
 	nft list tables 2>/dev/null || :
-	! grep -qs '^ENABLED=yes' /etc/ufw/ufw.conf || echo 'other ufw'
+	ufw_state
 	! command -v systemctl >/dev/null || ! systemctl -q is-active firewalld.service 2>/dev/null || echo 'other firewalld'
 	login
 }
 
 case ${1:-} in
 load) load ;;
+ufw) ufw_load ;;
 back) if [ -e "$rules" ]; then load; else unload; fi ;;
 state) state ;;
 *)
-	printf 'usage: lab-firewall load|back|state\n' >&2
+	printf 'usage: lab-firewall load|back|ufw|state\n' >&2
 	exit 2
 	;;
 esac

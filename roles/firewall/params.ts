@@ -9,6 +9,8 @@ const rate = z.string().regex(/^[1-9]\d{0,6}\/(second|minute|hour|day)$/, { erro
 export const params = z.strictObject({
   /** `absent` takes the rules away: the host is as open as it was before. */
   state: z.enum(['present', 'absent']).default('present'),
+  /** Who holds the rules of this host: a table of nftables of our own, or ufw(8) where it is what the host uses. */
+  backend: z.enum(['nftables', 'ufw']).default('nftables'),
   /** What the host sends itself: `open`, or only what a flow from it allows (`declared`). What it forwards needs a flow in any case. */
   egress: z.enum(['open', 'declared']).default('open'),
   /**

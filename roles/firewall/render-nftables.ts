@@ -2,6 +2,7 @@ import { showPorts } from '../../src/model/port-range.ts';
 import { AddressSet, type Family, families, formatRange } from './address-set.ts';
 import { cellsOf, disjoint, forwardCellsOf } from './cells.ts';
 import type { HostRules, Rule } from './host-rules.ts';
+import { oneLine } from './one-line.ts';
 import type { Params } from './params.ts';
 import type { Who } from './permit.ts';
 
@@ -362,14 +363,5 @@ function quoted(text: string): string {
 
 /** What nft(8) takes between quotes: one line without quotes, and at most 127 bytes (libnftnl, NFTNL_UDATA_COMMENT_MAXLEN). */
 export function commented(text: string): string {
-  const line = text
-    .replaceAll(/[\p{Cc}\p{Zl}\p{Zp}\s]+/gu, ' ')
-    .replaceAll('"', "'")
-    .trim();
-  let short = '';
-  for (const character of line) {
-    if (Buffer.byteLength(`${short}${character}…`) > 120) return ` comment "${short}…"`;
-    short += character;
-  }
-  return ` comment "${short}"`;
+  return ` comment "${oneLine(text, 123).replaceAll('"', "'")}"`;
 }

@@ -1,14 +1,14 @@
-import { type Change, defineResource, LabError, type Step, z } from '../../src/index.ts';
+import { type Change, defineResource, type Facts, LabError, type Step, z } from '../../src/index.ts';
 import { readRoleFile } from '../../src/shared/own-package.ts';
 import { AddressSet } from './address-set.ts';
 
 export const hostScript = '/usr/local/sbin/lab-firewall';
 export const rulesFile = '/etc/lab/firewall.nft';
 
-const script = (word: string): Step => ({ do: 'run', argv: [hostScript, word], timeoutSeconds: 120 });
+export const script = (word: string): Step => ({ do: 'run', argv: [hostScript, word], timeoutSeconds: 120 });
 
 /** Who may begin a TCP connection to which port, as the login that is in use is held against it. */
-const admitted = z.array(
+export const admitted = z.array(
   z.strictObject({
     addresses: z.array(z.string()),
     /** Under which addresses of this host. */
@@ -16,6 +16,15 @@ const admitted = z.array(
     ports: z.array(z.strictObject({ first: z.int(), last: z.int() })),
   }),
 );
+
+export type Admitted = z.output<typeof admitted>;
+
+/** What the script of the host says of it; asked by its text, as the first run has to know as much as later ones. */
+export async function stateOf(host: Facts): Promise<(word: string) => readonly (readonly string[])[]> {
+  const { stdout } = await host.run(['sh', '-c', readRoleFile('firewall/host.sh'), 'lab-firewall', 'state']);
+  const lines = stdout.split('\n').map((line) => line.split(' '));
+  return (word) => lines.flatMap(([first, ...rest]) => (first === word ? [rest] : []));
+}
 
 /**
  * The table of rules of a host: loaded as a whole, now and at boot. Other tables are not touched.
@@ -32,13 +41,7 @@ export const firewallRules = defineResource({
   id: () => 'inet lab',
   paths: ({ content }) => [{ path: rulesFile, wants: content === null ? 'nothing' : 'something' }],
   async read(host) {
-    const [content, { stdout }] = await Promise.all([
-      host.content(rulesFile),
-      // By its text: the first run has to know as much as later ones.
-      host.run(['sh', '-c', readRoleFile('firewall/host.sh'), 'lab-firewall', 'state']),
-    ]);
-    const lines = stdout.split('\n').map((line) => line.split(' '));
-    const all = (word: string) => lines.flatMap(([first, ...rest]) => (first === word ? [rest] : []));
+    const [content, all] = await Promise.all([host.content(rulesFile), stateOf(host)]);
     return {
       before: content === null ? null : Buffer.from(content).toString(),
       isLoaded: all('loaded').length > 0,
@@ -96,15 +99,15 @@ function refuseOthers(others: readonly string[]): void {
   throw new LabError('PLAN_IMPOSSIBLE', `${other} is in charge of this host's firewall`, {
     expected: 'one firewall for a host: each would take away or overrule what the other has',
     found: `${other} is active`,
-    hint: other === 'ufw' ? 'ufw disable' : `systemctl disable --now ${other}`,
+    hint:
+      other === 'ufw'
+        ? "let the role write its rules with params.firewall.backend: 'ufw' for this host, or: ufw disable"
+        : `systemctl disable --now ${other}`,
   });
 }
 
 /** An established connection outlives every rule: that it still works says nothing about the next one. */
-function refuseLockOut(
-  admitted: z.output<typeof firewallRules.resourceType.props>['admitted'],
-  login: readonly string[] | null,
-): void {
+export function refuseLockOut(admitted: Admitted, login: readonly string[] | null): void {
   const [client, , own, port] = login ?? [];
   if (client === undefined || own === undefined || port === undefined) return;
   const number = Number(port);

@@ -10,12 +10,14 @@ import {
   unitFile,
 } from '../../src/index.ts';
 import { readRoleFile } from '../../src/shared/own-package.ts';
-import { AddressSet } from './address-set.ts';
+import { AddressSet, families } from './address-set.ts';
 import { type HostRules, rulesFor } from './host-rules.ts';
 import { type Params, params } from './params.ts';
 import { policyOf } from './policy.ts';
 import { renderNftables } from './render-nftables.ts';
 import { firewallRules, hostScript } from './resources.ts';
+import { ufwRules } from './ufw/resource.ts';
+import { type UfwRule, ufwRulesOf } from './ufw/rules.ts';
 
 const unitName = 'lab-firewall.service';
 
@@ -62,10 +64,13 @@ export default defineRole({
   name: 'firewall',
   description: 'Lets through what the flows of the inventory name, and nothing else',
   params,
-  resources: (context) => (context.params.state === 'absent' ? withoutFirewall() : withFirewall(context)),
+  resources: (context) => {
+    if (context.params.state === 'absent') return [ufwRules({ rules: null, admitted: [] }), withoutTable()];
+    return context.params.backend === 'ufw' ? withUfw(context) : withTable(context);
+  },
 });
 
-async function withFirewall({ host, inventory, params, system }: RoleContext<Params>): Promise<ResourceTree> {
+async function withTable({ host, inventory, params, system }: RoleContext<Params>): Promise<ResourceTree> {
   const { init, osName } = await system();
   if (init !== 'systemd')
     throw new LabError('PLAN_IMPOSSIBLE', 'the role firewall needs systemd to load its rules at boot', {
@@ -78,6 +83,8 @@ async function withFirewall({ host, inventory, params, system }: RoleContext<Par
   return [
     packages({ names: ['nftables'], recommends: false }),
     program,
+    // Of a time when ufw held the rules.
+    ufwRules({ rules: null, admitted: [] }),
     directory({ path: '/etc/lab', mode: '0700' }),
     firewallRules({ content: renderNftables(rules, params, host.connection.port ?? 22), admitted: admittedBy(rules) }),
     service,
@@ -86,28 +93,59 @@ async function withFirewall({ host, inventory, params, system }: RoleContext<Par
   ];
 }
 
-function withoutFirewall(): ResourceTree {
+/** The script loads what the files of ufw say; the table goes when ufw holds the rules. */
+function withUfw({ host, inventory, params }: RoleContext<Params>): ResourceTree {
+  refuseForUfw(host.name, params);
+  const rules = rulesFor(host, policyOf(inventory), inventory, params);
+  const devices = AddressSet.of(
+    [...inventory.devices.values()].flatMap(({ addresses }) => [...addresses.values()].flat()),
+  );
+  const [ipv4, ipv6] = families.map((family) => ufwRulesOf(rules, family, devices)) as [UfwRule[], UfwRule[]];
+  return [
+    file({ path: hostScript, content: readRoleFile('firewall/host.sh'), mode: '0755' }),
+    ufwRules({ rules: { ipv4, ipv6 }, admitted: admittedBy(rules) }),
+    withoutService(),
+  ];
+}
+
+/** @throws LabError FIREWALL_POLICY */
+function refuseForUfw(host: string, { egress, interfaces }: Params): void {
+  const asked =
+    egress === 'declared' ? "egress: 'declared'" : Object.keys(interfaces).length > 0 ? 'interfaces' : undefined;
+  if (asked === undefined) return;
+  throw new LabError('FIREWALL_POLICY', `with ufw, ${host} cannot have ${asked}`, {
+    host,
+    expected: 'what rules of ufw can say: who may reach which port of this host, or through it',
+    found: asked,
+    hint: "take params.firewall.backend: 'nftables' for this host",
+  });
+}
+
+function withoutTable(): ResourceTree {
+  return [withoutService(), file({ path: hostScript, state: 'absent' })];
+}
+
+function withoutService(): ResourceTree {
   return [
     unitFile({ ...afterNftables, state: 'absent' }),
     firewallRules({ content: null, admitted: [] }),
     unit({ name: unitName, enabled: false }),
     unitFile({ name: unitName, state: 'absent' }),
-    file({ path: hostScript, state: 'absent' }),
   ];
 }
 
 function admittedBy({ input, inside }: HostRules) {
   const internet = AddressSet.everything.without(inside);
-  const all = families(AddressSet.everything);
+  const all = formatted(AddressSet.everything);
   return input
     .filter(({ protocol }) => protocol !== 'udp')
     .map(({ who, addresses, ports, at }) => ({
-      addresses: who === 'anyone' ? all : families(who === 'internet' ? internet : addresses),
-      at: at === null ? all : families(at),
+      addresses: who === 'anyone' ? all : formatted(who === 'internet' ? internet : addresses),
+      at: at === null ? all : formatted(at),
       ports: [...ports],
     }));
 }
 
-function families(addresses: AddressSet): string[] {
+function formatted(addresses: AddressSet): string[] {
   return [...addresses.format('ipv4'), ...addresses.format('ipv6')];
 }

@@ -73,6 +73,15 @@ export class PacketField implements AsyncDisposable {
     await this.sh('nft -f -', rules);
   }
 
+  /** @param files path → content, of a host whose firewall is ufw */
+  async startUfw(files: Readonly<Record<string, string>>): Promise<void> {
+    for (const [path, content] of Object.entries(files)) {
+      const { exitCode, stderr } = await this.#host.exec(['sh', '-c', 'cat >"$1"', 'write', path], content);
+      if (exitCode !== 0) throw new Error(stderr);
+    }
+    await this.sh('sed -i s/^ENABLED=.*/ENABLED=yes/ /etc/ufw/ufw.conf; /lib/ufw/ufw-init start');
+  }
+
   /** Which of these the rules let in, to this host or through it. */
   async offer(packets: readonly OfferedPacket[]): Promise<ReadonlySet<string>> {
     this.#round++;

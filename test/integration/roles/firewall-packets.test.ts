@@ -9,3 +9,10 @@ it('the kernel lets through what a random policy allows, and nothing else', asyn
   await using field = await PacketField.open();
   await probeRandomPolicies(field, 4, randomFrom(seed));
 }, 300_000);
+
+it('the same with the rules of ufw, as far as it can say them', async () => {
+  const seed = seedOfTests();
+  console.log(`LAB_TEST_SEED=${seed}`);
+  await using field = await PacketField.open(['ufw']);
+  await probeRandomPolicies(field, 4, randomFrom(seed), 'ufw');
+}, 300_000);
