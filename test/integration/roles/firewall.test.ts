@@ -159,6 +159,21 @@ it('is taken away with state "absent"', async () => {
   expect(await answers(8081)).toBe('open\n');
 });
 
+it('is taken back by a rollback: what was there before is there again', async () => {
+  const apply = async () => {
+    const { finished } = await tunnel.apply({ use, only: ['gateway'] });
+    expect(finished.map(({ status }) => status)).toEqual(['changed']);
+    expect(await answers(8081)).toBe('shut\n');
+  };
+  await apply();
+  const { exitCode, stdout, stderr } = await project.lab(['rollback', 'firewall', '--limit', 'gateway']);
+  expect({ exitCode, stdout, stderr }).toMatchObject({ exitCode: 0 });
+  const left = await tunnel.hosts.gateway.sh('nft list tables; ls /etc/lab /usr/local/sbin 2>&1 || true');
+  expect(left).toContain('table inet theirs');
+  expect(left).not.toMatch(/table inet lab|firewall/);
+  expect(await answers(8081)).toBe('open\n');
+});
+
 const counters = `table inet counted {
   chain c { type filter hook input priority filter + 10; udp dport 8081 counter; udp dport 8083 counter; }
 }
