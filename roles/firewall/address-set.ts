@@ -73,7 +73,7 @@ export class AddressSet {
   }
 
   overlaps(other: AddressSet): boolean {
-    return !this.within(other).isEmpty;
+    return families.some((family) => meet(this.ranges[family], other.ranges[family]));
   }
 
   covers(other: AddressSet): boolean {
@@ -160,6 +160,21 @@ function joined(ranges: readonly Range[]): Range[] {
     else if (last > before.last) before.last = last;
   }
   return result;
+}
+
+/** Whether two sorted lists share an address; a short one is looked up in a long one. */
+function meet(a: readonly Range[], b: readonly Range[]): boolean {
+  const [few, many] = a.length <= b.length ? [a, b] : [b, a];
+  return few.some(({ first, last }) => {
+    let [low, high] = [0, many.length];
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if ((many[middle] as Range).last < first) low = middle + 1;
+      else high = middle;
+    }
+    const next = many[low];
+    return next !== undefined && next.first <= last;
+  });
 }
 
 function difference(ranges: readonly Range[], taken: readonly Range[]): Range[] {

@@ -55,19 +55,19 @@ export function rulesFor(host: Host, policy: Policy, inventory: Inventory, param
   const own = AddressSet.of([...host.addresses.values()].flat());
   const { addresses: behind, forwards } = behindTunnel(host, inventory);
   const direct = policy.permits.filter(({ via }) => via === undefined);
-  const everywhere = (one: Rule): Rule => (one.at?.covers(own) === true ? { ...one, at: null } : one);
+  // The same side is part of many permits.
+  const ours = remembered((side) => {
+    const part = partOf(side, own, policy.inside);
+    return part.covers(own) ? null : part;
+  });
+  const others = remembered(({ addresses }) => addresses.without(own));
   return {
     host: host.name,
+    // No host of the inventory is the internet that a flow leads to.
     input: policy.permits
-      .flatMap((permit) =>
-        rule(permit, permit.from, permit.from.addresses.without(own), permit.to.addresses.within(own)),
-      )
-      .map(everywhere),
-    output: direct
-      .flatMap((permit) =>
-        rule(permit, permit.to, permit.to.addresses.without(own), partOf(permit.from, own, policy.inside)),
-      )
-      .map(everywhere),
+      .filter(({ to }) => to.who !== 'internet')
+      .flatMap((permit) => rule(permit, permit.from, others(permit.from), ours(permit.to))),
+    output: direct.flatMap((permit) => rule(permit, permit.to, others(permit.to), ours(permit.from))),
     forward: forwards
       ? direct.flatMap((permit) => {
           const to = permit.to.addresses.within(behind);
@@ -95,6 +95,17 @@ export function rulesFor(host: Host, policy: Policy, inventory: Inventory, param
       addresses: AddressSet.of(networkNamed(name, host, inventory).prefixes),
       interfaces: [interfaces].flat(),
     })),
+  };
+}
+
+function remembered<Value>(of: (side: Side) => Value): (side: Side) => Value {
+  const known = new Map<Side, { readonly value: Value }>();
+  return (side) => {
+    const before = known.get(side);
+    if (before !== undefined) return before.value;
+    const value = of(side);
+    known.set(side, { value });
+    return value;
   };
 }
 

@@ -41,7 +41,26 @@ export function insideOf(inventory: Inventory): AddressSet {
  * @throws LabError FIREWALL_POLICY for a flow that names nothing that could have an address, or all ports of a host for the internet
  */
 export function policyOf(inventory: Inventory): Policy {
-  const flows = inventory.flows.flatMap((flow, index) => permitsOf(flow, index, inventory));
+  // Every host of a run is compiled from the same.
+  const before = policies.get(inventory);
+  if (before !== undefined) return before;
+  const policy = compilePolicy(inventory);
+  policies.set(inventory, policy);
+  return policy;
+}
+
+const policies = new WeakMap<Inventory, Policy>();
+
+function compilePolicy(inventory: Inventory): Policy {
+  // An endpoint is named by many flows.
+  const sides = new Map<string, Side | undefined>();
+  const flows = inventory.flows.flatMap((flow, index) =>
+    permitsOf(flow, index, inventory, (endpoint) => {
+      const key = `${endpoint.kind} ${'name' in endpoint ? endpoint.name : ''}`;
+      if (!sides.has(key)) sides.set(key, sideOf(endpoint, inventory));
+      return sides.get(key);
+    }),
+  );
   const implied = [...inventory.services.values()].flatMap((service) =>
     service.public.length === 0 || isOpen(service, inventory.flows)
       ? []
@@ -63,18 +82,23 @@ function isOpen({ name }: Service, flows: readonly Flow[]): boolean {
   );
 }
 
-function permitsOf(flow: Flow, index: number, inventory: Inventory): Permit[] {
+function permitsOf(
+  flow: Flow,
+  index: number,
+  inventory: Inventory,
+  side: (endpoint: Endpoint) => Side | undefined,
+): Permit[] {
   const origin = { kind: 'flow', index } as const;
-  const from = flow.from.flatMap((endpoint) => sideOf(endpoint, inventory) ?? []);
+  const from = flow.from.flatMap((endpoint) => side(endpoint) ?? []);
   return flow.to.flatMap((endpoint): Permit[] => {
     const service = endpoint.kind === 'service' ? inventory.services.get(endpoint.name) : undefined;
     if (service !== undefined)
-      return from.flatMap((side) => permitsOfService(side, service, flow.reason, origin, inventory));
-    const to = sideOf(endpoint, inventory);
+      return from.flatMap((one) => permitsOfService(one, service, flow.reason, origin, inventory));
+    const to = side(endpoint);
     if (to === undefined) return [];
-    return from.flatMap((side) => {
-      if (side.who === 'internet' && flow.ports.length === 0) throw openToAll(index, flow, to);
-      return [{ from: side, to, protocol: flow.protocol ?? 'any', ports: flow.ports, reason: flow.reason, origin }];
+    return from.flatMap((one) => {
+      if (one.who === 'internet' && flow.ports.length === 0) throw openToAll(index, flow, to);
+      return [{ from: one, to, protocol: flow.protocol ?? 'any', ports: flow.ports, reason: flow.reason, origin }];
     });
   });
 }

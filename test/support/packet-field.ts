@@ -96,6 +96,16 @@ export class PacketField implements AsyncDisposable {
     return this.#seen();
   }
 
+  /** Milliseconds that the kernel takes for so many packets of a kind: they come in while they are sent. */
+  async timeFor(packet: OfferedPacket, count: number): Promise<number> {
+    const frame = frameOf(packet, this.#macs.get(packet.through) ?? '', 20_000).toString('hex');
+    const argv = ['ip', 'netns', 'exec', 'outside', 'perl', '/root/send-packets.pl'];
+    const line = `flood out-${packet.through} ${frame} ${count}\n`;
+    const { exitCode, stdout, stderr } = await this.#host.exec(argv, line);
+    if (exitCode !== 0) throw new Error(stderr);
+    return Number(stdout) * 1000;
+  }
+
   /** Which of these the rules let out, from this host. */
   async send(packets: readonly Packet[]): Promise<ReadonlySet<string>> {
     await this.sh('nft -f -', recorder);
