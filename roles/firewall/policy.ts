@@ -104,7 +104,7 @@ function permitsOf(
 }
 
 /** `undefined` for a namespace: it has no addresses that a host could know. */
-function sideOf(endpoint: Endpoint, inventory: Inventory): Side | undefined {
+export function sideOf(endpoint: Endpoint, inventory: Inventory): Side | undefined {
   if (endpoint.kind === 'internet') return internet;
   if (endpoint.kind === 'namespace') return undefined;
   const { kind, name } = endpoint;
