@@ -39,6 +39,8 @@ export interface HostRules {
   /** That address, of each family that it has. */
   readonly publicAddresses: readonly string[];
   readonly inside: AddressSet;
+  /** Those, and the addresses of hosts of the inventory: what leads to the internet leads to none of them. */
+  readonly known: AddressSet;
   /** What comes through the tunnel and from nowhere else: members, devices, sites, and private networks without a wire to here. */
   readonly throughTunnel: AddressSet;
   readonly tunnelInterfaces: readonly string[];
@@ -89,6 +91,7 @@ export function rulesFor(host: Host, policy: Policy, inventory: Inventory, param
       : [],
     publicAddresses: publicAddressesOf(host, inventory),
     inside: policy.inside,
+    known: policy.known,
     throughTunnel: behind.with(unwired(host, inventory)),
     tunnelInterfaces: tunnelInterfacesOf(host, inventory),
     bound: Object.entries(params.interfaces).map(([name, interfaces]) => ({

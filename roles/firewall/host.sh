@@ -34,9 +34,19 @@ unload() {
 
 ufw_enabled() { grep -qs '^ENABLED=[yY]' /etc/ufw/ufw.conf; }
 
+# Somebody may have flushed what leads to its chains: then they hold nothing, whatever is in them.
+ufw_hooked() {
+	iptables -S 2>/dev/null | grep -qE '^-P INPUT (DROP|REJECT)' && iptables -C INPUT -j ufw-before-input 2>/dev/null &&
+		iptables -C ufw-before-input -j ufw-user-input 2>/dev/null
+}
+
 # The chains of its user are emptied and filled in one commit; those that lead there stay.
 ufw_load() {
 	ufw_enabled || return 0
+	if ! ufw_hooked; then
+		ufw reload >/dev/null
+		return
+	fi
 	iptables-restore -n </etc/ufw/user.rules
 	! ip6tables -S ufw6-user-input >/dev/null 2>&1 || ip6tables-restore -n </etc/ufw/user6.rules
 }
@@ -46,6 +56,7 @@ ufw_state() {
 	echo 'ufw installed'
 	ufw_enabled || return 0
 	echo 'other ufw'
+	! ufw_hooked || echo 'ufw hooked'
 	iptables -S 2>/dev/null | grep -E '^-A ufw-user-(input|forward|output) ' | sed 's/^/ufw4 /'
 	ip6tables -S 2>/dev/null | grep -E '^-A ufw6-user-(input|forward|output) ' | sed 's/^/ufw6 /'
 }

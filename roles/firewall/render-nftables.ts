@@ -39,6 +39,7 @@ function setsOf(rules: HostRules): string[] {
   return [
     ...families.flatMap((family) => [
       ...set(`inside${digit[family]}`, addressType[family], rules.inside.format(family)),
+      ...set(`known${digit[family]}`, addressType[family], rules.known.format(family)),
       ...set(`through_tunnel${digit[family]}`, addressType[family], rules.throughTunnel.format(family)),
     ]),
     ...set('tunnel_interfaces', 'ifname', rules.tunnelInterfaces.map(quoted)),
@@ -179,7 +180,7 @@ function chainsOf(rules: HostRules, params: Params, sshPort: number): string[] {
       `ct status dnat ct mark & ${mark} == ${mark} accept`,
       ...families.map(
         (family) =>
-          `ct status dnat ${keyword[family]} daddr . meta l4proto . th dport @passed_on${digit[family]} accept`,
+          `ct status dnat ${keyword[family]} saddr != @inside${digit[family]} ${keyword[family]} daddr . meta l4proto . th dport @passed_on${digit[family]} accept`,
       ),
       'iifname @tunnel_interfaces jump from_tunnel',
       ...families.flatMap((family) => forwardLookups(family)),
@@ -191,8 +192,8 @@ function chainsOf(rules: HostRules, params: Params, sshPort: number): string[] {
       `oifname != @tunnel_interfaces jump outward`,
     ]),
     ...chain('outward', null, [
-      'ip daddr @inside4 return',
-      'ip6 daddr @inside6 return',
+      'ip daddr @known4 return',
+      'ip6 daddr @known6 return',
       ...lookups('outward', 'saddr', rules.outward, 'accept'),
     ]),
     // What runs in containers may go where its host may; between those of one bridge their engine decides.
@@ -302,13 +303,15 @@ function jumps(name: string, groups: readonly Group[], own: 'saddr' | 'daddr'): 
 
 /** A look into each of the sets that `directionSets` makes. */
 function lookups(name: string, side: 'saddr' | 'daddr', rules: readonly Rule[], verdict: string): string[] {
+  // Whoever comes from outside is not inside; who is reached outside is no host of the inventory either.
+  const notInternet = side === 'saddr' ? 'inside' : 'known';
   const everyPort = rules.some(({ who, protocol }) => who === 'internet' && protocol === 'any');
   return [
     ...families.flatMap((family) => [
       `${keyword[family]} ${side} . meta l4proto . th dport @${name}${digit[family]} ${verdict}`,
       `${keyword[family]} ${side} @${name}_any${digit[family]} ${verdict}`,
-      `${keyword[family]} ${side} != @inside${digit[family]} meta l4proto . th dport @${name}_internet ${verdict}`,
-      ...(everyPort ? [`${keyword[family]} ${side} != @inside${digit[family]} ${verdict}`] : []),
+      `${keyword[family]} ${side} != @${notInternet}${digit[family]} meta l4proto . th dport @${name}_internet ${verdict}`,
+      ...(everyPort ? [`${keyword[family]} ${side} != @${notInternet}${digit[family]} ${verdict}`] : []),
     ]),
     `meta l4proto . th dport @${name}_anyone ${verdict}`,
   ];
@@ -329,7 +332,7 @@ function natChain({ outward, publicAddresses }: HostRules): string[] {
     'oifname @tunnel_interfaces return',
     ...publicAddresses.map((address) => {
       const family: Family = address.includes(':') ? 'ipv6' : 'ipv4';
-      const inside = `${keyword[family]} daddr != @inside${digit[family]}`;
+      const inside = `${keyword[family]} daddr != @known${digit[family]}`;
       return `${keyword[family]} saddr @through_tunnel${digit[family]} ${inside} snat ${keyword[family]} to ${address}`;
     }),
   ]);

@@ -101,7 +101,7 @@ lab_forget_unstarted() {
 
 # lab_abandon RUN : forgets a run that never began, with its lock. The shell of a connection that has just been cut is about
 # to end.
-lab_abandon() (
+lab_abandon() {
   lab_tries=0
   while lab_held "$LAB_STATE/runs/$1/owner"; do
     lab_tries=$((lab_tries + 1))
@@ -109,15 +109,17 @@ lab_abandon() (
     sleep 0.2 2>/dev/null || sleep 1
   done
   # Like any run that finds a lock which nobody holds, but without a word of it.
+  mkdir -p "$LAB_STATE/runs/abandon-$$" || return 0
+  lab_before=${LAB_RUN-}
   LAB_RUN=abandon-$$
-  mkdir -p "$LAB_STATE/runs/$LAB_RUN" || return 0
   if lab_own lab; then
     ln "$LAB_STATE/runs/$LAB_RUN/owner" "$LAB_STATE/lock" 2>/dev/null || lab_break_stale_lock >/dev/null
     lab_forget_unstarted "$1"
     lab_unlock "$LAB_RUN"
   fi
   lab_forget_run
-)
+  LAB_RUN=$lab_before
+}
 
 # lab_stage NUMBER : makes the folder that the uploads go into.
 lab_stage() {
@@ -135,6 +137,7 @@ lab_stage() {
 # lab_put NAME : appends base64 from stdin to a file of the stage.
 lab_put() {
   if [ -n "$LAB_READY" ]; then
+    lab_beat
     base64 -d >>"$LAB_DIR/$1" || {
       LAB_READY=
       lab_b upload
@@ -157,6 +160,11 @@ lab_keep() {
 
 # lab_start [ON_DISCONNECT] [GUARD] : starts the uploaded program in a session of its own.
 lab_start() {
+  # Whoever found nobody behind the lock while this was uploaded has it by now.
+  if [ -n "$LAB_READY" ] && [ "$(lab_run_of_lock)" != "$LAB_RUN" ]; then
+    LAB_READY=
+    LAB_REFUSED=unlocked
+  fi
   if [ -n "$LAB_READY" ] && printf '%s\n' "$LAB_N" "$LAB_STATE" "$LAB_RUN" "${1-finish}" "${2-0}" >"$LAB_DIR/settings"; then
     lab_launch
   else

@@ -13,7 +13,17 @@ export function verdictLines(verdicts: readonly Verdict[]): string[] {
     ]),
   );
   const findings = verdicts.flatMap((verdict) => verdict.findings);
-  return [...table, '', ...(findings.length === 0 ? ['as declared'] : findings.map(sentenceOf))];
+  const untried = verdicts.filter(isUntried).map(({ host }) => `nothing came to ${host}: nothing is proven`);
+  return [
+    ...table,
+    '',
+    ...(findings.length + untried.length === 0 ? ['as declared'] : [...findings.map(sentenceOf), ...untried]),
+  ];
+}
+
+/** Nobody had a way there. */
+export function isUntried({ declared, others }: Verdict): boolean {
+  return declared.sent + others.came === 0;
 }
 
 const said: Readonly<Record<Finding['kind'], string>> = {

@@ -57,13 +57,19 @@ const securityLabel = 'pod-security.kubernetes.io';
  * The namespaces that flows name, as Kubernetes is told of them: nothing in and nothing out but names and what a flow allows
  * (networking.k8s.io/v1 NetworkPolicy), and what pods may do there (Pod Security Admission). Pure.
  *
- * @throws LabError FIREWALL_POLICY for a namespace with a name that Kubernetes does not take (RFC 1123 label)
+ * A namespace of the cluster itself (`kube-system`) can be named as the other end, and is left as it is.
+ *
+ * @throws LabError FIREWALL_POLICY for a namespace with a name that Kubernetes does not take (RFC 1123 label), or one with every
+ *   port for the internet
  */
 export function manifestsOf(inventory: Inventory, options: KubernetesOptions): readonly Manifest[] {
   const policy = policyOf(inventory);
   const names = new Set(inventory.flows.flatMap(({ from, to }) => [...from, ...to].flatMap(namespaceOf)));
   for (const name of names) refuseName(name);
+  inventory.flows.forEach(refuseEveryPort);
+  // What keeps the cluster itself running is its own business.
   return [...names]
+    .filter((name) => !systemNamespaces.has(name))
     .sort()
     .flatMap((namespace) => [
       namespaceManifest(namespace, options),
@@ -71,6 +77,24 @@ export function manifestsOf(inventory: Inventory, options: KubernetesOptions): r
       dns(namespace),
       ...inventory.flows.flatMap((flow) => flowPolicies(namespace, flow, inventory, policy)),
     ]);
+}
+
+const systemNamespaces: ReadonlySet<string> = new Set(['kube-system', 'kube-public', 'kube-node-lease']);
+
+function refuseEveryPort({ from, to, ports, reason }: Flow, index: number): void {
+  if (ports.length > 0 || !from.some(({ kind }) => kind === 'internet')) return;
+  const [name] = to.flatMap(namespaceOf);
+  if (name === undefined) return;
+  throw new LabError(
+    'FIREWALL_POLICY',
+    `the flow "${oneLine(reason, 80)}" opens every port of ${name} to the internet`,
+    {
+      expected: 'the ports that the internet shall reach',
+      found: "ports: 'any'",
+      path: ['flows', String(index), 'ports'],
+      hint: 'name the ports, or who may reach all of them',
+    },
+  );
 }
 
 function namespaceOf(endpoint: Endpoint): string[] {

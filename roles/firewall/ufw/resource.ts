@@ -32,6 +32,7 @@ export const ufwRules = defineResource({
       texts: { ipv4: textOf(files[0]), ipv6: textOf(files[1]) },
       policies: policiesIn(textOf(defaults) ?? ''),
       isActive: all('other').some(([name]) => name === 'ufw'),
+      isHooked: all('ufw').some(([word]) => word === 'hooked'),
       live: {
         ipv4: all('ufw4').map((words) => words.join(' ')),
         ipv6: all('ufw6').map((words) => words.join(' ')),
@@ -39,7 +40,7 @@ export const ufwRules = defineResource({
       login: all('login')[0] ?? null,
     };
   },
-  diff({ rules, admitted }, { texts, policies, isActive, live, login }): readonly Change[] {
+  diff({ rules, admitted }, { texts, policies, isActive, isHooked, live, login }): readonly Change[] {
     if (texts.ipv4 === null || texts.ipv6 === null) {
       if (rules === null) return [];
       throw new LabError('PLAN_IMPOSSIBLE', 'ufw is not installed on this host', {
@@ -104,7 +105,7 @@ export const ufwRules = defineResource({
       });
     else if (
       changed.length === 0 &&
-      !families.every((family) => isLoaded(rules[family], family, before[family], live[family]))
+      !(isHooked && families.every((family) => isLoaded(rules[family], family, before[family], live[family])))
     )
       changes.push({
         attribute: 'rules in the kernel',

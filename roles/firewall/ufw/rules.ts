@@ -19,7 +19,7 @@ export interface UfwRule {
 }
 
 /** Begins the comment of every rule that is ours. */
-export const ownComment = 'lab: ';
+export const ownComment = '[lab] ';
 
 /** A list of more is refused (ufw(8)); a range counts as two. */
 const portsInList = 15;

@@ -11,6 +11,13 @@
 set -u
 PATH=$PATH:/usr/sbin:/sbin
 table='inet lab_verify'
+# Of what takes the notes away, should nobody come for them.
+timer=/run/lab-verify.pid
+
+end_timer() {
+	[ ! -s "$timer" ] || kill "$(cat "$timer")" 2>/dev/null
+	rm -f "$timer"
+}
 
 note() {
 	printf 'meta nfproto ipv4 meta l4proto { tcp, udp } update @%s4 { ip saddr . ip daddr . meta l4proto . th dport }\n' "$1"
@@ -22,6 +29,7 @@ arm() {
 		echo 'no nft'
 		return 0
 	}
+	end_timer
 	nft -f - <<RULES || return
 add table $table
 delete table $table
@@ -40,7 +48,9 @@ table $table {
 	chain entered { type filter hook input priority filter + 20; iifname != "lo" ct state new jump note_entered; }
 }
 RULES
-	setsid sh -c 'sleep "$1"; nft delete table inet lab_verify' lab-verify "$1" >/dev/null 2>&1 </dev/null &
+	# shellcheck disable=SC2016 # that shell has its own
+	setsid sh -c 'trap "kill \$! 2>/dev/null; exit" TERM; sleep "$1" & wait; nft delete table inet lab_verify' lab-verify "$1" >/dev/null 2>&1 </dev/null &
+	echo $! >"$timer"
 	echo armed
 }
 
@@ -80,6 +90,8 @@ source_of() {
 }
 
 seen() {
+	# Without notes nothing is proven.
+	nft list table inet lab_verify >/dev/null || return
 	for phase in came entered; do
 		for family in 4 6; do
 			nft -n list set "${table% *}" "${table#* }" "$phase$family" | tr -d '\t\n' |
@@ -105,5 +117,8 @@ arm) arm "$@" ;;
 send) send "$@" ;;
 source) source_of "$@" ;;
 seen) seen ;;
-disarm) ! nft list table inet lab_verify >/dev/null 2>&1 || nft delete table inet lab_verify ;;
+disarm)
+	end_timer
+	! nft list table inet lab_verify >/dev/null 2>&1 || nft delete table inet lab_verify
+	;;
 esac

@@ -7,7 +7,7 @@ import { formatAddress, parseAddress } from '../../model/ip-address.ts';
 import { selectHosts } from '../../model/select-hosts.ts';
 import type { Inventory } from '../../model/types.ts';
 import { jsonLine } from '../../report/json-renderer.ts';
-import { verdictLines, verdictRecord } from '../../report/verdict-table.ts';
+import { isUntried, verdictLines, verdictRecord } from '../../report/verdict-table.ts';
 import { type ExitCode, exitCodes, formatError, LabError } from '../../shared/errors.ts';
 import { type HostOutcome, inventoryOf, onHosts } from '../open-hosts.ts';
 import type { VerifyOptions } from '../verify.ts';
@@ -59,7 +59,7 @@ export async function verifyFirewall(options: VerifyOptions): Promise<ExitCode> 
         ],
   );
   const errors = errorsByHost(armed, sent, notes);
-  const exitCode = exitCodeOf(verdicts, errors.size > 0);
+  const exitCode = exitCodeOf(verdicts, errors.size > 0 || verdicts.some(isUntried));
   if (options.output === 'json') {
     const hosts = targets.map(({ name }) => {
       const error = errors.get(name);

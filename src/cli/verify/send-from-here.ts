@@ -22,7 +22,8 @@ function begin({ destination, protocol, port }: Probe): Promise<void> {
       return;
     }
     const socket = createSocket(destination.includes(':') ? 'udp6' : 'udp4');
-    socket.on('error', () => {});
+    // Without that family here it tells so by the event alone.
+    socket.on('error', () => resolve());
     socket.send('x', port, destination, () => socket.close(() => resolve()));
   });
 }

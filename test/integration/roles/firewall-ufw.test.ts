@@ -39,7 +39,7 @@ it('turns ufw on with what flows name, and leaves the rules of others', async ()
   expect(await open()).toEqual([22, 8080, 8092, 9999]);
   const status = await tunnel.hosts.gateway.sh('ufw status verbose');
   expect(status).toContain('Status: active');
-  expect(status).toMatch(/8080,8090:8095\/tcp +ALLOW IN +Anywhere +# lab: internet → gateway: it's a "page", ü/);
+  expect(status).toMatch(/8080,8090:8095\/tcp +ALLOW IN +Anywhere +# \[lab\] internet → gateway: it's a "page", ü/);
 });
 
 it('changes nothing the second time, in one round trip, also when ufw has written its files anew', async () => {
@@ -65,6 +65,14 @@ it('notices rules that somebody else changed in the kernel, and brings them back
   expect(await open()).toContain(8081);
   expect(await apply()).toEqual(['changed', undefined]);
   expect(await open()).toEqual([22, 9999]);
+});
+
+it('notices that somebody flushed what leads to its rules, and turns it on again', async () => {
+  await tunnel.hosts.gateway.sh('nft flush ruleset');
+  expect(await open()).toContain(8081);
+  expect(await apply()).toEqual(['changed', undefined]);
+  expect(await open()).toEqual([22, 9999]);
+  expect(await apply()).toEqual(['ok', 1]);
 });
 
 it('refuses rules that would not let in the login in use', async () => {
@@ -95,5 +103,5 @@ it('takes its own away with state "absent"', async () => {
   expect(await apply(firewall({ state: 'absent' }))).toEqual(['changed', undefined]);
   const status = await tunnel.hosts.gateway.sh('ufw status');
   expect(status).toContain('theirs');
-  expect(status).not.toContain('lab:');
+  expect(status).not.toContain('[lab]');
 });

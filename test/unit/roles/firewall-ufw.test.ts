@@ -110,7 +110,7 @@ const rule: UfwRule = {
   source: '10.0.0.0/8',
   destination: '10.77.1.10/32',
   through: 'wg0',
-  comment: 'lab: a → b: it\'s "so"',
+  comment: '[lab] a → b: it\'s "so"',
 };
 
 describe('the files of ufw', () => {

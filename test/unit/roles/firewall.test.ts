@@ -158,7 +158,7 @@ describe('rules for nft', () => {
 
   it('give what leaves the tunnel for the internet the address of the gateway', () => {
     const flows: Flows = [{ from: 'phone', to: 'internet', ports: 'any', reason: 'full tunnel' }];
-    expect(rendered('vps', flows)).toContain('ip daddr != @inside4 snat ip to 203.0.113.10');
+    expect(rendered('vps', flows)).toContain('ip daddr != @known4 snat ip to 203.0.113.10');
     expect(rendered('vps', [])).not.toContain('snat');
   });
 
