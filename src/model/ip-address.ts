@@ -32,6 +32,12 @@ export function formatAddress(address: Address): string {
   return address instanceof ipaddr.IPv6 ? address.toRFC5952String() : address.toString();
 }
 
+/** An address as it is always written; what is none stays as it is. */
+export function canonicalAddress(text: string): string {
+  const address = parseAddress(text);
+  return address === undefined ? text : formatAddress(address);
+}
+
 export function formatPrefix({ network, bits }: Prefix): string {
   return `${formatAddress(network)}/${bits}`;
 }

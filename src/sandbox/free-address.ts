@@ -1,4 +1,4 @@
-import { formatAddress, networkOf, type Prefix, parseAddress, parsePrefix } from '../model/ip-address.ts';
+import { canonicalAddress, formatAddress, networkOf, type Prefix, parsePrefix } from '../model/ip-address.ts';
 import { LabError } from '../shared/errors.ts';
 
 /**
@@ -48,11 +48,6 @@ function groupsOf(bytes: readonly number[]): string[] {
   return Array.from({ length: 8 }, (_, index) =>
     (((bytes[2 * index] ?? 0) << 8) | (bytes[2 * index + 1] ?? 0)).toString(16),
   );
-}
-
-export function canonicalAddress(text: string): string {
-  const address = parseAddress(text);
-  return address === undefined ? text : formatAddress(address);
 }
 
 export function parseKnownPrefix(text: string): Prefix {

@@ -1,7 +1,7 @@
-import { contains, formatAddress, parseAddress } from '../model/ip-address.ts';
+import { canonicalAddress, contains, formatAddress, parseAddress } from '../model/ip-address.ts';
 import type { Host, Network } from '../model/types.ts';
 import { LabError } from '../shared/errors.ts';
-import { canonicalAddress, parseKnownPrefix, takeAddress } from './free-address.ts';
+import { parseKnownPrefix, takeAddress } from './free-address.ts';
 
 /** What the sandbox needs of an inventory; an `Inventory` is one. */
 export interface SandboxInventory {

@@ -3,7 +3,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { type Policy, policyOf } from '../../../roles/firewall/policy.ts';
 import { judge, type Notes, type SentProbe, type Verdict } from '../../../roles/firewall/verify/judge.ts';
 import { type Probe, probesOf } from '../../../roles/firewall/verify/probes.ts';
-import { formatAddress, parseAddress } from '../../model/ip-address.ts';
+import { canonicalAddress } from '../../model/ip-address.ts';
 import { selectHosts } from '../../model/select-hosts.ts';
 import type { Inventory } from '../../model/types.ts';
 import { jsonLine } from '../../report/json-renderer.ts';
@@ -85,7 +85,7 @@ function fromHere(
     .map((probe) => ({
       ...probe,
       from: here,
-      source: isDirect && canonical(login.to) === canonical(probe.destination) ? login.from : null,
+      source: isDirect && canonicalAddress(login.to) === canonicalAddress(probe.destination) ? login.from : null,
     }));
 }
 
@@ -96,7 +96,7 @@ function judged(
   probes: readonly SentProbe[],
   notes: Notes,
 ): Verdict {
-  const sent = probes.map((probe) => ({ ...probe, destination: canonical(probe.destination) }));
+  const sent = probes.map((probe) => ({ ...probe, destination: canonicalAddress(probe.destination) }));
   return judge(host, policy, sent, notes, nameIn(inventory));
 }
 
@@ -104,15 +104,10 @@ function judged(
 function nameIn({ hosts, devices }: Inventory): (address: string) => string {
   const names = new Map(
     [...hosts.values(), ...devices.values()].flatMap(({ name, addresses }) =>
-      [...addresses.values()].flat().map((address): [string, string] => [canonical(address), name]),
+      [...addresses.values()].flat().map((address): [string, string] => [canonicalAddress(address), name]),
     ),
   );
-  return (address) => names.get(canonical(address)) ?? address;
-}
-
-function canonical(address: string): string {
-  const parsed = parseAddress(address);
-  return parsed === undefined ? address : formatAddress(parsed);
+  return (address) => names.get(canonicalAddress(address)) ?? address;
 }
 
 function exitCodeOf(verdicts: readonly Verdict[], someUnasked: boolean): ExitCode {

@@ -14,7 +14,7 @@ const probesAtOnce = 200;
 
 /** From now on the host notes what comes. */
 export async function arm(session: Session): Promise<void> {
-  await asked(session, 'arm', [String(notesSeconds)], armedOnly);
+  await asked(session, 'arm', [String(notesSeconds)], armed);
 }
 
 /** What it noted; it stops doing so. */
@@ -24,32 +24,37 @@ export async function notesOf(session: Session): Promise<Notes> {
   return parseNotes(text);
 }
 
+/** What an answer has to hold, and what is wrong when it does not. */
+interface Wanted {
+  readonly word: string;
+  readonly message: string;
+  readonly expected: string;
+  readonly hint: string;
+}
+
+const armed: Wanted = {
+  word: 'armed',
+  message: 'what comes to this host cannot be noted',
+  expected: 'nft(8) on the host',
+  hint: 'install nftables there, or run the playbook with the role firewall',
+};
+const sent: Wanted = {
+  word: 'sent',
+  message: 'this host cannot send what is to be tried',
+  expected: 'bash, or nc',
+  hint: 'install one of them there',
+};
+
 /** @throws LabError READ_FAILED when the answer is not what it should be */
-async function asked(
-  session: Session,
-  command: string,
-  words: readonly string[],
-  refuse: (output: string) => LabError | undefined = () => undefined,
-): Promise<string> {
+async function asked(session: Session, command: string, words: readonly string[], wanted?: Wanted): Promise<string> {
   const argv = ['sh', '-c', readRoleFile('firewall/verify/observe.sh'), 'lab-verify', command, ...words];
   const frames = await session.request(`lab_run verify ${sendSeconds} ${quoteAll(argv)} 2>&1`);
   const { body, status } = frames.get('verify') ?? { body: Buffer.alloc(0), status: -1 };
   const output = body.toString();
-  const problem =
-    status === 0
-      ? refuse(output)
-      : new LabError('READ_FAILED', `"${command}" failed with exit code ${status}`, { output });
-  if (problem !== undefined) throw problem;
-  return output;
-}
-
-function armedOnly(output: string): LabError | undefined {
-  if (output.includes('armed')) return undefined;
-  return new LabError('READ_FAILED', 'what comes to this host cannot be noted', {
-    expected: 'nft(8) on the host',
-    found: output.trim(),
-    hint: 'install nftables there, or run the playbook with the role firewall',
-  });
+  if (status !== 0) throw new LabError('READ_FAILED', `"${command}" failed with exit code ${status}`, { output });
+  if (wanted === undefined || output.includes(wanted.word)) return output;
+  const { message, expected, hint } = wanted;
+  throw new LabError('READ_FAILED', message, { expected, found: output.trim(), hint });
 }
 
 /** Tries what can be tried from a host: nothing is sent where no route leads. */
@@ -74,19 +79,10 @@ export async function sendFrom(
       routed
         .slice(at, at + probesAtOnce)
         .map(({ destination, protocol, port }) => `${protocol},${destination},${port}`),
-      sentOnly,
+      sent,
     );
   return routed.map((probe): SentProbe => {
     const source = sources.get(probe.destination) as string;
     return { ...probe, from: name, source: areNeighbours(source, probe.destination, inventory) ? source : null };
-  });
-}
-
-function sentOnly(output: string): LabError | undefined {
-  if (output.includes('sent')) return undefined;
-  return new LabError('READ_FAILED', 'this host cannot send what is to be tried', {
-    expected: 'bash, or nc',
-    found: output.trim(),
-    hint: 'install one of them there',
   });
 }
