@@ -1,7 +1,11 @@
 import { defineConfig } from 'vitest/config';
 
+/** A failure tells all that it found: what a program printed is the only trace of it. */
+const whole = { chaiConfig: { truncateThreshold: 0 } };
+
 /** Two cores and one engine: hosts booting side by side make each other miss their deadlines. */
 const containers = {
+  ...whole,
   globalSetup: ['test/support/global-setup.ts'],
   testTimeout: 60_000,
   hookTimeout: 120_000,
@@ -19,6 +23,7 @@ export default defineConfig({
           name: 'unit',
           include: ['test/unit/**/*.test.ts', 'test/cases/**/*.test.ts', 'test/types/**/*.test.ts'],
           testTimeout: 10_000,
+          ...whole,
           typecheck: {
             enabled: true,
             include: ['test/types/**/*.test-d.ts'],

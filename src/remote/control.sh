@@ -19,7 +19,7 @@ lab_lock() {
     lab_e lock 2
     return 0
   fi
-  if ! ln "$LAB_STATE/runs/$1/owner" "$LAB_STATE/lock" 2>/dev/null && ! lab_break_stale_lock; then
+  if ! ln "$LAB_STATE/runs/$1/owner" "$LAB_STATE/lock" 2>/dev/null && ! lab_break_stale_lock "$LAB_STATE/runs/$LAB_RUN/owner"; then
     cat "$LAB_STATE/lock.breaking" "$LAB_STATE/lock" 2>/dev/null
     lab_forget_run
     lab_e lock 1
@@ -50,14 +50,31 @@ lab_runs_in_order() {
   done | sort -n | cut -d ' ' -f 2
 }
 
-# lab_own WHO : writes down whose run it is, and that this shell is its controller.
+# lab_own WHO : writes down whose run it is, and that this shell is its controller. A lock that is this run's tells the same.
 lab_own() {
+  lab_claim "$1" && lab_renew_lock && lab_sign_in
+}
+
+# lab_claim WHO : the same as a file of its own, LAB_CLAIM: nobody may ever read half of what becomes the lock.
+lab_claim() {
+  LAB_CLAIM=$LAB_STATE/runs/$LAB_RUN/owner.$$
   lab_since=
   while IFS= read -r lab_line; do
     case $lab_line in since=*) lab_since=${lab_line#since=} ;; esac
   done 2>/dev/null <"$LAB_STATE/runs/$LAB_RUN/owner"
-  printf 'run=%s\nwho=%s\npid=%s\nboot=%s\nsince=%s\n' "$LAB_RUN" "$1" "$$" "$(lab_boot_id)" "${lab_since:-$(date -u +%Y-%m-%dT%H:%M:%SZ)}" >"$LAB_STATE/runs/$LAB_RUN/owner" &&
-    lab_sign "$LAB_STATE/runs/$LAB_RUN/controller" && lab_beat
+  printf 'run=%s\nwho=%s\npid=%s\nboot=%s\nsince=%s\n' "$LAB_RUN" "$1" "$$" "$(lab_boot_id)" "${lab_since:-$(date -u +%Y-%m-%dT%H:%M:%SZ)}" >"$LAB_CLAIM"
+}
+
+# Under the lock of those who break locks: between the look and the change, another run could take it. While one of them
+# looks, the lock stays as it is.
+lab_renew_lock() {
+  [ "$(lab_run_of_lock)" = "$LAB_RUN" ] && ln "$LAB_CLAIM" "$LAB_STATE/lock.breaking" 2>/dev/null || return 0
+  if [ "$(lab_run_of_lock)" = "$LAB_RUN" ]; then mv -f "$LAB_STATE/lock.breaking" "$LAB_STATE/lock" || :; else rm -f "$LAB_STATE/lock.breaking"; fi
+}
+
+# The claim stands, and this shell is there.
+lab_sign_in() {
+  mv -f "$LAB_CLAIM" "$LAB_STATE/runs/$LAB_RUN/owner" && lab_sign "$LAB_STATE/runs/$LAB_RUN/controller" && lab_beat
 }
 
 # lab_beat [SEEN] : the controller is there, and has seen that many actions end.
@@ -66,21 +83,21 @@ lab_beat() { printf '%s\n' "${1-0}" >"$LAB_STATE/runs/$LAB_RUN/heartbeat"; }
 # Takes back what a refused lock made; the journal of the same run before a reboot stays.
 lab_forget_run() {
   [ ! -e "$LAB_STATE/runs/$LAB_RUN/stage-1" ] || return 0
-  for lab_name in owner meta number controller heartbeat; do rm -f "$LAB_STATE/runs/$LAB_RUN/$lab_name"; done
+  for lab_name in owner owner.$$ meta number controller heartbeat; do rm -f "$LAB_STATE/runs/$LAB_RUN/$lab_name"; done
   rmdir "$LAB_STATE/runs/$LAB_RUN" 2>/dev/null || :
 }
 
-# Takes the lock from a run that is no more. One at a time judges and breaks it, under a lock of its own: otherwise a
-# second one could break what the first has just taken.
+# lab_break_stale_lock OWNER : takes the lock from a run that is no more. One at a time judges and breaks it, under a lock of
+# its own: otherwise a second one could break what the first has just taken.
 lab_break_stale_lock() {
-  if ! ln "$LAB_STATE/runs/$LAB_RUN/owner" "$LAB_STATE/lock.breaking" 2>/dev/null; then
+  if ! ln "$1" "$LAB_STATE/lock.breaking" 2>/dev/null; then
     lab_held "$LAB_STATE/lock.breaking" || rm -f "$LAB_STATE/lock.breaking"
     return 1
   fi
   lab_broken=1
   if ! lab_held "$LAB_STATE/lock"; then
     rm -f "$LAB_STATE/lock"
-    if ln "$LAB_STATE/runs/$LAB_RUN/owner" "$LAB_STATE/lock" 2>/dev/null; then
+    if ln "$1" "$LAB_STATE/lock" 2>/dev/null; then
       lab_broken=0
       [ -z "$lab_held_run" ] || printf 'stale=%s\n' "$lab_held_run"
       lab_forget_unstarted "$lab_held_run"
@@ -113,7 +130,7 @@ lab_abandon() {
   lab_before=${LAB_RUN-}
   LAB_RUN=abandon-$$
   if lab_own lab; then
-    ln "$LAB_STATE/runs/$LAB_RUN/owner" "$LAB_STATE/lock" 2>/dev/null || lab_break_stale_lock >/dev/null
+    ln "$LAB_STATE/runs/$LAB_RUN/owner" "$LAB_STATE/lock" 2>/dev/null || lab_break_stale_lock "$LAB_STATE/runs/$LAB_RUN/owner" >/dev/null
     lab_forget_unstarted "$1"
     lab_unlock "$LAB_RUN"
   fi
@@ -189,8 +206,8 @@ lab_launch() {
   printf '%s %s\n' "$!" "$(lab_birth $!)" >"$LAB_PID_FILE"
 }
 
-# lab_attach RUN STAGE WHO : a run that is under way, or has ended meanwhile, gets a new controller: this shell. Tells the
-# mark of its log, and what became of it.
+# lab_attach RUN STAGE [WHO] : a run that is under way, or has ended meanwhile, gets a new controller: this shell; without
+# WHO, it is looked at only. Tells the mark of its log, and what became of it.
 lab_attach() {
   LAB_RUN=$1
   LAB_PID_FILE=$LAB_STATE/runs/$1/pid
@@ -204,7 +221,7 @@ lab_attach() {
     lab_fact seen "$(lab_line_of "$LAB_STATE/runs/$1/heartbeat")"
     if [ -e "$LAB_STATE/runs/$1/state" ]; then
       lab_fact state "$(lab_line_of "$LAB_STATE/runs/$1/state")"
-    elif [ "$(lab_run_of_lock)" = "$1" ] && lab_own "$3"; then
+    elif [ "$#" -gt 2 ] && [ "$(lab_run_of_lock)" = "$1" ] && lab_own "$3"; then
       LAB_READY=1
     fi
     if lab_runs "$LAB_PID_FILE"; then lab_fact running yes; fi
@@ -233,15 +250,17 @@ lab_look() { :; }
 # about to do that.
 lab_go_on() {
   lab_b go-on
-  if ln "$LAB_STATE/runs/$LAB_RUN/owner" "$LAB_STATE/lock" 2>/dev/null ||
-    { [ "$(lab_run_of_lock)" != "$LAB_RUN" ] && lab_break_stale_lock; }; then
-    lab_own "$1"
+  lab_claim "$1"
+  if ln "$LAB_CLAIM" "$LAB_STATE/lock" 2>/dev/null ||
+    { [ "$(lab_run_of_lock)" != "$LAB_RUN" ] && lab_break_stale_lock "$LAB_CLAIM"; }; then
+    lab_sign_in
     rm -f "$LAB_STATE/runs/$LAB_RUN/state"
     mv -f "$LAB_DIR/log" "$LAB_DIR/log.before" 2>/dev/null || :
     LAB_READY=1
     lab_launch
     lab_e go-on 0
   else
+    rm -f "$LAB_CLAIM"
     cat "$LAB_STATE/lock" 2>/dev/null
     lab_e go-on 1
   fi

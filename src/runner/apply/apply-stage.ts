@@ -113,9 +113,11 @@ export class Applier {
     const follower = new Follower(host.name, stage, number, listener);
     const said: string[] = [];
     const who = quote(whoAmI());
+    const stageName = `${quote(this.#identity.run)} ${number}`;
     let attended = false;
     await session.exchange(
-      `${controlScript}\n${goOn ? 'lab_attach' : 'lab_take_over'} ${quote(this.#identity.run)} ${number} ${who}`,
+      // One that goes on with a run owns it when it has the lock, and not before: two may try at once.
+      `${controlScript}\n${goOn ? `lab_attach ${stageName}` : `lab_take_over ${stageName} ${who}`}`,
       (token) => {
         if (token.kind === 'data') said.push(token.bytes.toString());
         else if (token.fields[0] === 'e' && token.fields[1] === 'take-over') attended = token.fields[2] === '1';

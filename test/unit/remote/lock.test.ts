@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, expect, it } from 'vitest';
 import { FactLoader } from '../../../src/remote/facts/loader.ts';
@@ -113,6 +113,30 @@ describeShells('the lock of a host', (shell) => {
       ),
     );
     expect(outcomes.filter(({ status }) => status === 'fulfilled')).toHaveLength(1);
+    for (const session of sessions) await session[Symbol.asyncDispose]();
+  });
+
+  it('goes to one of many that go on with the same run at once, and tells the others of that one', async () => {
+    const state = freshState();
+    const stage = compileStage('one', 1, []);
+    {
+      await using session = await openSession(shell, state);
+      await applierOver(session, { run: 'one', lastRun: null }).apply(stage, quiet);
+    }
+    writeFileSync(join(state, 'runs/one/state'), 'interrupted 2026-01-01T00:00:00Z\n');
+    rmSync(join(state, 'lock'));
+    const sessions = await Promise.all(Array.from({ length: 6 }, () => openSession(shell, state)));
+    const outcomes = await Promise.allSettled(
+      sessions.map((session) => applierOver(session, { run: 'one', lastRun: 'one' }).takeOver(stage, 1, true, quiet)),
+    );
+    expect(outcomes.filter(({ status }) => status === 'fulfilled')).toHaveLength(1);
+    for (const outcome of outcomes)
+      if (outcome.status === 'rejected')
+        expect(outcome.reason).toMatchObject({
+          code: 'HOST_LOCKED',
+          details: { found: expect.stringMatching(/^run one of \S+@\S+, since 2\S+Z$/) },
+        });
+    expect(readdirSync(join(state, 'runs/one'))).not.toContainEqual(expect.stringMatching(/^owner\./));
     for (const session of sessions) await session[Symbol.asyncDispose]();
   });
 
