@@ -45,7 +45,6 @@ export default defineConfig({
           name: 'e2e',
           include: ['test/e2e/**/*.test.ts'],
           ...containers,
-          fileParallelism: false,
           testTimeout: 300_000,
           sequence: { groupOrder: 2 },
         },

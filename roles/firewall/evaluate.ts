@@ -25,6 +25,17 @@ export function permitFor(policy: Policy, packet: Packet): Permit | undefined {
   );
 }
 
+/** The permit by which a gateway passes on to a service behind it what comes to one of its own addresses. */
+export function passedOnBy(gateway: string, policy: Policy, { source, protocol, port }: Packet): Permit | undefined {
+  return policy.permits.find(
+    (permit) =>
+      permit.via === gateway &&
+      (permit.protocol === 'any' || permit.protocol === protocol) &&
+      hasPort(permit.ports, port) &&
+      isOn(permit.from, source, policy.inside),
+  );
+}
+
 function isOn({ who, addresses }: Side, address: string, inside: AddressSet): boolean {
   if (who === 'anyone') return true;
   return who === 'internet' ? !inside.has(address) : addresses.has(address);

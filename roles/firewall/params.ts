@@ -17,7 +17,7 @@ export const params = z.strictObject({
    * Network of the inventory → this host's interfaces on it. Packets with a source in that network are then taken from these
    * alone. Without it a source is believed when the way back to it leads out where the packet came in.
    */
-  interfaces: z.record(z.string(), z.union([interfaceName, z.array(interfaceName)])).default({}),
+  interfaces: z.record(z.string(), z.union([interfaceName, z.array(interfaceName).min(1)])).default({}),
   /** Whether a packet is dropped that comes in where no way leads back to its source (RFC 3704, strict). Not through the tunnel. */
   reversePath: z.boolean().default(true),
   /** Interfaces of containers and virtual machines on this host. What comes from there may go where the host itself may. */

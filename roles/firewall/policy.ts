@@ -141,8 +141,10 @@ function permitsOfService(
   const ports = [{ first: service.port, last: service.port }];
   const others = gateways.filter((name) => name !== service.host);
   const outside = from.who === 'internet';
-  if (outside && others.length > 0 && mode !== 'http' && mode !== 'tls-passthrough')
-    return others.map((via) => ({ from, to, protocol, ports, reason, origin, via }));
+  if (outside && others.length > 0 && mode !== 'http' && mode !== 'tls-passthrough') {
+    const behind = behindGateway(to, service.host, inventory);
+    return others.map((via) => ({ from, to: behind, protocol, ports, reason, origin, via }));
+  }
   const direct =
     outside && gateways.length > 0 && mode === 'http' ? [] : [{ from, to, protocol, ports, reason, origin }];
   if (mode !== 'http' && mode !== 'tls-passthrough') return direct;
@@ -171,6 +173,14 @@ function permitsOfService(
       ];
     }),
   ];
+}
+
+/** Where a gateway reaches a host: not under the addresses at which strangers could reach it as well. */
+function behindGateway(side: Side, host: string, inventory: Inventory): Side {
+  const shut = [...(inventory.hosts.get(host)?.addresses ?? [])].flatMap(([network, addresses]) =>
+    inventory.networks.get(network)?.public === true ? [] : addresses,
+  );
+  return shut.length === 0 ? side : { ...side, addresses: AddressSet.of(shut) };
 }
 
 const httpsPort: PortRange = { first: 443, last: 443 };

@@ -1,8 +1,11 @@
+import { setMaxListeners } from 'node:events';
 import type { Renderer } from '../report/renderer.ts';
 
 /** First Ctrl-C: end after the step under way. Second: stop at once; what runs on the hosts ends on its own. */
 export function stopOnInterrupt(renderer: Renderer): { signal: AbortSignal; end(): void } {
   const controller = new AbortController();
+  // Every host that is worked on listens.
+  setMaxListeners(0, controller.signal);
   const onSignal = async () => {
     if (controller.signal.aborted) {
       await renderer.close();

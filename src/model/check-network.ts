@@ -1,3 +1,4 @@
+import ipaddr from 'ipaddr.js';
 import { addressesIn, auto } from './addresses-input.ts';
 import type { InventoryInput } from './input.ts';
 import {
@@ -78,8 +79,31 @@ function problemOfPrefix(text: string, prefix: Prefix | undefined, path: Documen
     };
   }
   const exact = formatPrefix(networkOf(prefix));
-  if (formatPrefix(prefix) === exact) return undefined;
-  return { message: 'this prefix has bits set beyond its length', path, expected: exact, found: text };
+  if (formatPrefix(prefix) !== exact)
+    return { message: 'this prefix has bits set beyond its length', path, expected: exact, found: text };
+  if (overlap(prefix, ipv4Mapped) && prefix.bits > 0) return problemOfMapped(text, path);
+  if (prefix.bits > 0) return undefined;
+  return {
+    message: 'this prefix is every address there is',
+    path,
+    expected: 'the addresses of one network',
+    found: text,
+    hint: 'whoever is outside is called internet: { from: "internet", … }',
+  };
+}
+
+/** IPv4 written as IPv6 (RFC 4291, 2.5.5.2), which no packet on a wire has: a rule for it would never match. */
+const ipv4Mapped = networkOf({ network: ipaddr.IPv6.parse('::ffff:0:0'), bits: 96 });
+
+function problemOfMapped(text: string, path: DocumentPath): Problem {
+  const address = parseAddress(text);
+  const plain = address instanceof ipaddr.IPv6 ? address.toIPv4Address().toString() : undefined;
+  return {
+    message: 'this is an IPv4 address in the form of an IPv6 address, which no packet has',
+    path,
+    expected: plain ?? 'IPv4 as it is written: 10.77.1.0/24',
+    found: text,
+  };
 }
 
 function problemOfOverlap(
@@ -120,6 +144,7 @@ function problemsOfAddress(
       },
     ];
   }
+  if (contains(ipv4Mapped, address)) return [problemOfMapped(text, path)];
   const key = formatAddress(address);
   const other = used.get(key);
   if (other !== undefined) {

@@ -1,3 +1,4 @@
+import type { Packet } from '../../roles/firewall/evaluate.ts';
 import type { Finding, Verdict } from '../../roles/firewall/verify/judge.ts';
 import { tableLines } from './table.ts';
 
@@ -17,7 +18,7 @@ export function verdictLines(verdicts: readonly Verdict[]): string[] {
   return [
     ...table,
     '',
-    ...(findings.length + untried.length === 0 ? ['as declared'] : [...findings.map(sentenceOf), ...untried]),
+    ...(findings.length + untried.length === 0 ? ['as declared'] : [...sentencesOf(findings), ...untried]),
   ];
 }
 
@@ -26,16 +27,40 @@ export function isUntried({ declared, others }: Verdict): boolean {
   return declared.sent + others.came === 0;
 }
 
-const said: Readonly<Record<Finding['kind'], string>> = {
-  open: 'is let in without a flow',
-  blocked: 'is not let in, though a flow allows it',
-  lost: 'did not come, though a flow allows it',
+const said: Readonly<Record<Finding['kind'], readonly [one: string, more: string]>> = {
+  open: ['is let in without a flow', 'are let in without a flow'],
+  blocked: ['is not let in, though a flow allows it', 'are not let in, though a flow allows it'],
+  lost: ['did not come, though a flow allows it', 'did not come, though a flow allows it'],
 };
 
-function sentenceOf({ kind, from, host, packet, reason }: Finding): string {
-  const { source, destination, protocol, port } = packet;
-  const who = from === source ? from : `${from} (${source})`;
-  return `${kind}: ${who} → ${host} (${destination}) ${port}/${protocol} ${said[kind]}${reason === null ? '' : `: ${reason}`}`;
+/** One for all ports of which the same is to be said: a host without any rules has hundreds. */
+function sentencesOf(findings: readonly Finding[]): string[] {
+  const alike = new Map<string, Finding[]>();
+  for (const finding of findings) {
+    const { kind, from, host, packet, reason } = finding;
+    const key = [kind, from, host, packet.source, packet.destination, reason].join('\n');
+    alike.set(key, [...(alike.get(key) ?? []), finding]);
+  }
+  return [...alike.values()].flatMap((group) => {
+    const [first] = group;
+    if (first === undefined) return [];
+    const { kind, from, host, packet, reason } = first;
+    const who = from === packet.source ? from : `${from} (${packet.source})`;
+    const [one, more] = said[kind];
+    const ports = portsOf(group.map((finding) => finding.packet));
+    const why = reason === null ? '' : `: ${reason}`;
+    return [`${kind}: ${who} → ${host} (${packet.destination}) ${ports} ${group.length === 1 ? one : more}${why}`];
+  });
+}
+
+/** `22, 80/tcp, 53/udp` */
+function portsOf(packets: readonly Packet[]): string {
+  return (['tcp', 'udp'] as const)
+    .flatMap((protocol) => {
+      const ports = packets.filter((packet) => packet.protocol === protocol).map(({ port }) => port);
+      return ports.length === 0 ? [] : [`${ports.toSorted((a, b) => a - b).join(', ')}/${protocol}`];
+    })
+    .join(', ');
 }
 
 /** As in `lab verify firewall --output json`: part of the interface, see docs/cli.md. */

@@ -1,4 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import pLimit from 'p-limit';
 import type { z } from 'zod';
 import { selectHosts } from '../model/select-hosts.ts';
 import type { Host } from '../model/types.ts';
@@ -160,19 +161,18 @@ function contextOf(options: ProcedureOptions, params: unknown): ProcedureContext
     say: (text) => onProcedure({ event: 'waiting', text }),
     sleep: (milliseconds) => delay(milliseconds, undefined, { signal: stop }).catch(() => {}),
     async read(names, read) {
-      const results = await Promise.all(
-        named(names).map(async (host) => {
-          try {
-            await using link = await HostLink.open(host, (which) => connect(host, which));
-            return answered(host.name, { value: await read(new FactLoader(link.session), host) });
-          } catch (thrown) {
-            const error = asLabError(thrown);
-            if (error.exitCode === exitCodes.usage) throw error;
-            return answered<never>(host.name, { problem: error.message });
-          }
-        }),
-      );
-      return new Map(results);
+      const limit = pLimit(options.forks ?? 20);
+      const one = async (host: Host) => {
+        try {
+          await using link = await HostLink.open(host, (which) => connect(host, which));
+          return answered(host.name, { value: await read(new FactLoader(link.session), host) });
+        } catch (thrown) {
+          const error = asLabError(thrown);
+          if (error.exitCode === exitCodes.usage) throw error;
+          return answered<never>(host.name, { problem: error.message });
+        }
+      };
+      return new Map(await Promise.all(named(names).map((host) => limit(one, host))));
     },
     async apply(step, names, use) {
       const chosen = named(names);

@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import pLimit from 'p-limit';
 import wireguard from '../../roles/wireguard/role.ts';
 import type { InventoryInput } from '../../src/index.ts';
@@ -146,7 +147,7 @@ export class TunnelHosts<Name extends string> {
       exportMemory: this.exportMemory,
       connect: this.connect,
       onEvent: (event) => events.push(event),
-      stop: new AbortController().signal,
+      stop: never(),
       ...options,
     });
     return { result, events, finished: events.filter((event) => event.event === 'host-finished') };
@@ -169,7 +170,7 @@ export class TunnelHosts<Name extends string> {
       connect: this.connect,
       exportMemory: this.exportMemory,
       remember: async () => {},
-      stop: new AbortController().signal,
+      stop: never(),
       onEvent: (event) => events.push(event),
       onProcedure: (event) => told.push(event),
       ...options,
@@ -200,6 +201,13 @@ export class TunnelHosts<Name extends string> {
     ];
     for (const [from, to] of pairs) for (const family of [4, 6] as const) await this.reaches(from, to, family);
   }
+}
+
+/** A signal to which any number of hosts may listen, as `lab run` has it. */
+function never(): AbortSignal {
+  const { signal } = new AbortController();
+  setMaxListeners(0, signal);
+  return signal;
 }
 
 /** One line for each thing that a procedure tells. */

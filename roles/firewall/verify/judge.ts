@@ -1,4 +1,4 @@
-import { type Packet, permitFor } from '../evaluate.ts';
+import { type Packet, passedOnBy, permitFor } from '../evaluate.ts';
 import type { Policy } from '../policy.ts';
 import type { Probe } from './probes.ts';
 
@@ -65,7 +65,7 @@ export function judge(
   const strangers = [...came]
     .filter(isProbe)
     .map(packetOf)
-    .filter((packet) => permitFor(policy, packet) === undefined);
+    .filter((packet) => (permitFor(policy, packet) ?? passedOnBy(host, policy, packet)) === undefined);
   const open = strangers
     .filter((packet) => entered.has(noteOf(packet)))
     .map((packet): Finding => ({ kind: 'open', from: nameOf(packet.source), host, packet, reason: null }));

@@ -24,6 +24,12 @@ note() {
 	printf 'meta nfproto ipv6 meta l4proto { tcp, udp } update @%s6 { ip6 saddr . ip6 daddr . meta l4proto . th dport }\n' "$1"
 }
 
+# A port that is passed on to somewhere else (DNAT): noted as it was asked for.
+note_passed() {
+	printf 'meta nfproto ipv4 meta l4proto { tcp, udp } update @entered4 { ct original ip saddr . ct original ip daddr . meta l4proto . ct original proto-dst }\n'
+	printf 'meta nfproto ipv6 meta l4proto { tcp, udp } update @entered6 { ct original ip6 saddr . ct original ip6 daddr . meta l4proto . ct original proto-dst }\n'
+}
+
 arm() {
 	command -v nft >/dev/null || {
 		echo 'no nft'
@@ -44,8 +50,12 @@ table $table {
 	chain note_entered {
 		$(note entered)
 	}
+	chain note_passed {
+		$(note_passed)
+	}
 	chain came { type filter hook prerouting priority mangle - 5; iifname != "lo" ct state new jump note_came; }
 	chain entered { type filter hook input priority filter + 20; iifname != "lo" ct state new jump note_entered; }
+	chain passed { type filter hook forward priority filter + 20; ct status dnat ct state new jump note_passed; }
 }
 RULES
 	# shellcheck disable=SC2016 # that shell has its own

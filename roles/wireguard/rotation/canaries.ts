@@ -7,11 +7,23 @@ import { insideAddress } from './prove.ts';
 import type { RotationParams } from './rotate-keys.ts';
 import type { Survey } from './survey.ts';
 
+/**
+ * Milliseconds between two packets on a link: 50, and more where one host has so many links that the trial itself would be a
+ * burden to it. Answers included, no host has to encrypt or decrypt more than 800 packets a second for it.
+ *
+ * @param links number of links that move, for each host
+ * @example canaryIntervalMs([100, 1, 1]) // 500
+ */
+export function canaryIntervalMs(links: readonly number[]): number {
+  return Math.max(50, 5 * Math.max(0, ...links));
+}
+
 /** Packets that are sent over every link while its routes move: what becomes of them is the loss that a user would have had. */
 export class Canaries {
   readonly #context: ProcedureContext<RotationParams>;
   readonly #survey: Survey;
   #hosts = new Set<string>();
+  #intervalMs = 50;
 
   constructor(context: ProcedureContext<RotationParams>, survey: Survey) {
     this.#context = context;
@@ -24,7 +36,11 @@ export class Canaries {
       for (const [host, peer] of [hosts, [hosts[1], hosts[0]] as const])
         byHost.set(host, [...(byHost.get(host) ?? []), peer, insideAddress(this.#survey, peer)]);
     this.#hosts = new Set(byHost.keys());
-    await this.#context.read(this.#hosts, (facts, host) => onHost(facts, 'canary-start', byHost.get(host.name) ?? []));
+    this.#intervalMs = canaryIntervalMs([...byHost.values()].map((words) => words.length / 2));
+    const seconds = String(this.#intervalMs / 1000);
+    await this.#context.read(this.#hosts, (facts, host) =>
+      onHost(facts, 'canary-start', [seconds, ...(byHost.get(host.name) ?? [])]),
+    );
   }
 
   /** Ends them where the rotation is taken back: also those of one that was interrupted, which nobody asks what they saw. */
@@ -35,7 +51,7 @@ export class Canaries {
   /** @throws LabError STEP_FAILED when a link carries nothing any more */
   async confirm(moves: Moves): Promise<string> {
     // Enough packets after the change to tell.
-    await this.#context.sleep(1500);
+    await this.#context.sleep(Math.max(1500, 10 * this.#intervalMs));
     const answers = await this.#context.read(this.#hosts, (facts) => onHost(facts, 'canary-stop', []));
     let sent = 0;
     let lost = 0;

@@ -3,7 +3,7 @@
 #
 # usage: … look INTERFACE…                         filters that would drop packets, and translations that would change them
 #        … prove MTU [INTERFACE KEY PROBE INSIDE]…  whether packets of full size come back, by this interface alone
-#        … canary-start [PEER ADDRESS]…             a packet every 50 ms to each, for a quarter of an hour at most
+#        … canary-start SECONDS [PEER ADDRESS]…     a packet to each after so many seconds (0.05), for a quarter of an hour at most
 #        … canary-stop                              what became of them: PEER SENT LOST LONGEST-WAIT-IN-MS
 #        … counters [INTERFACE KEY]…                bytes received and sent
 set -u
@@ -68,8 +68,10 @@ canary_start() {
 	end_canaries
 	rm -rf "$folder"
 	mkdir -m 700 "$folder" || return
+	interval=$1
+	shift
 	while [ $# -ge 2 ]; do
-		setsid ping -n -i 0.05 -w 900 "$2" >"$folder/$1.log" 2>&1 </dev/null &
+		setsid ping -n -i "$interval" -w 900 "$2" >"$folder/$1.log" 2>&1 </dev/null &
 		echo $! >"$folder/$1.pid"
 		shift 2
 	done

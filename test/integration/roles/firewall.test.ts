@@ -76,6 +76,20 @@ describe('lab verify firewall', () => {
     expect(new Set(told.map(({ port }: { port: number }) => port))).toEqual(new Set([5353, 8080]));
   });
 
+  it('judges what is passed on to somewhere else by the port that was asked for, as Docker publishes it', async () => {
+    const { gateway, nas } = tunnel.hosts;
+    await gateway.sh(`sysctl -qw net.ipv4.ip_forward=1
+      nft add table ip published
+      nft 'add chain ip published to { type nat hook prerouting priority dstnat; }'
+      nft add rule ip published to tcp dport '{ 8080, 8091, 8092 }' dnat to ${nas.address}:80
+      nft insert rule inet lab forward meta l4proto tcp ct original proto-dst 8091 accept`);
+    const { exitCode, stdout, stderr } = await verify('--ports', '8091-8092', '--output', 'json');
+    await gateway.sh('nft delete table ip published; lab-firewall load');
+    const { findings } = JSON.parse(stdout);
+    const told = findings.map(({ kind, port }: Record<string, unknown>) => `${kind} ${port}`);
+    expect({ exitCode, stderr, told: [...new Set(told)] }).toEqual({ exitCode: 1, stderr: '', told: ['open 8091'] });
+  });
+
   it('says what it cannot prove: a host that does not note what comes', async () => {
     await tunnel.hosts.gateway.sh('mv /usr/sbin/nft /usr/sbin/nft.away');
     const { exitCode, stderr } = await verify();

@@ -175,6 +175,16 @@ describe('prefixes and addresses', () => {
       /bits set beyond its length · 10\.77\.1\.0\/24 · 10\.77\.1\.5\/24/,
     ],
     [
+      'every address',
+      { networks: { home: { prefixes: ['10.77.1.0/24', '::/0'] } }, hosts: { nas } },
+      /^networks\.home\.prefixes\[1\] · this prefix is every address there is · .* · ::\/0 · .*internet/,
+    ],
+    [
+      'IPv4 as IPv6',
+      { networks: { home: { prefixes: '::ffff:10.77.1.0/120' } }, hosts: { nas } },
+      /^networks\.home\.prefixes · this is an IPv4 address in the form of an IPv6 address/,
+    ],
+    [
       'overlap',
       {
         networks: { wide: { prefixes: '10.0.0.0/8' }, home: { prefixes: ['192.168.1.0/24', '10.77.1.0/24'] } },

@@ -15,6 +15,7 @@ const inventory = resolveInventory(
       nas: { addresses: { home: '10.77.1.10' } },
       node: { addresses: { home: '10.77.1.11' } },
     },
+    services: { git: { host: 'nas', port: 2222, mode: 'tcp', public: 'git.example.dev', gateways: 'vps' } },
     flows: [
       { from: 'internet', to: 'vps', ports: 22, reason: 'administration' },
       { from: 'node', to: 'nas', ports: '8000-8010', protocol: 'udp', reason: 'backups' },
@@ -84,6 +85,14 @@ describe('what a host noted', () => {
     expect(found.findings).toMatchObject([{ kind: 'open', from: '192.0.2.7', packet: { port: 8000 } }]);
   });
 
+  it('says in one sentence what is the same for many ports', () => {
+    const strange = [note(9001), note(9000), note(53)];
+    const found = verdict([probe(9001), probe(9000), probe(53)], notes(strange, strange));
+    expect(verdictLines([found]).at(-1)).toBe(
+      'open: node (10.77.1.11) → nas (10.77.1.10) 53, 9000, 9001/udp are let in without a flow',
+    );
+  });
+
   it('tells apart what was blocked there and what never came', () => {
     const found = verdict([probe(8000), probe(8010)], notes([note(8000)], []));
     expect(found.findings.map(({ kind, reason }) => [kind, reason])).toEqual([
@@ -99,6 +108,16 @@ describe('what a host noted', () => {
   it('says nothing of a probe whose source may have been translated, nor of what nobody tried', () => {
     const found = verdict([probe(8000, { source: null })], notes([note(9999)], [note(9999)]));
     expect(found).toMatchObject({ declared: { sent: 0 }, others: { came: 0 }, findings: [] });
+  });
+
+  it('takes what a gateway passes on for what its flow allows', () => {
+    const note = (port: number) => `192.0.2.7 > 198.51.100.10 tcp ${port}`;
+    const probes = [2222, 2223].map((port) =>
+      probe(port, { host: 'vps', destination: '198.51.100.10', protocol: 'tcp', source: null }),
+    );
+    const both = new Set([2222, 2223].map(note));
+    const found = judge('vps', policy, probes, { came: both, entered: both, login: null }, () => 'somebody');
+    expect(found.findings).toMatchObject([{ kind: 'open', packet: { port: 2223 } }]);
   });
 
   it('is read as nft(8) prints it', () => {

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { permitFor } from '../../../roles/firewall/evaluate.ts';
 import { rulesFor } from '../../../roles/firewall/host-rules.ts';
 import { params } from '../../../roles/firewall/params.ts';
 import { policyOf } from '../../../roles/firewall/policy.ts';
@@ -60,6 +61,20 @@ describe('the policy', () => {
 
   it('lets packets through a gateway that passes them on, with the address of the client', () => {
     expect(opened([], { services: { git: input.services?.git as never } })).toEqual(['internet → nas 2222/tcp vps']);
+  });
+
+  it('opens what a gateway passes on under addresses that strangers have no other way to', () => {
+    const nas = {
+      addresses: { public: '203.0.113.20', home: '192.168.1.10', vpn: ['10.80.0.10', 'fd80::10'] },
+    };
+    const hosts = { ...input.hosts, nas } as NonNullable<InventoryInput['hosts']>;
+    const policy = policyOf(inventoryOf([], { hosts }));
+    const reaches = (destination: string) =>
+      permitFor(policy, { source: '198.51.100.7', destination, protocol: 'tcp', port: 2222 }) !== undefined;
+    expect(['203.0.113.20', '10.80.0.10'].map(reaches)).toEqual([false, true]);
+    const text = rendered('nas', [], {}, { hosts });
+    expect(text).toMatch(/daddr \{ 10\.80\.0\.10, 192\.168\.1\.10 \} jump incoming_at1/);
+    expect(text.match(/set in_internet \{[^}]*\}/)?.[0]).not.toContain('2222');
   });
 
   it('lets a flow to a service lead there directly as well as through the gateway', () => {
