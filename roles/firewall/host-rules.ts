@@ -1,6 +1,7 @@
 import { type Host, type Inventory, LabError, type Network, type PortRange } from '../../src/index.ts';
 import { tunnelOf } from '../wireguard/mesh.ts';
 import { AddressSet, families } from './address-set.ts';
+import { carriedBy, type WayOut, wayOutOf } from './internet/way-out.ts';
 import type { Params } from './params.ts';
 import type { Permit, Side, Who } from './permit.ts';
 import type { Policy } from './policy.ts';
@@ -44,6 +45,10 @@ export interface HostRules {
   /** What comes through the tunnel and from nowhere else: members, devices, sites, and private networks without a wire to here. */
   readonly throughTunnel: AddressSet;
   readonly tunnelInterfaces: readonly string[];
+  /** How this host reaches the internet through the tunnel, if that is how it does. */
+  readonly wayOut: WayOut | undefined;
+  /** Hosts that reach it through this one. */
+  readonly carries: readonly string[];
   /** Networks whose packets come in by certain interfaces alone. */
   readonly bound: readonly { readonly addresses: AddressSet; readonly interfaces: readonly string[] }[];
 }
@@ -94,6 +99,8 @@ export function rulesFor(host: Host, policy: Policy, inventory: Inventory, param
     known: policy.known,
     throughTunnel: behind.with(unwired(host, inventory)),
     tunnelInterfaces: tunnelInterfacesOf(host, inventory),
+    wayOut: wayOutOf(host, inventory, policy, params),
+    carries: carriedBy(host, inventory, policy),
     bound: Object.entries(params.interfaces).map(([name, interfaces]) => ({
       addresses: AddressSet.of(networkNamed(name, host, inventory).prefixes),
       interfaces: [interfaces].flat(),

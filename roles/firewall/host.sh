@@ -3,7 +3,8 @@
 #
 # usage: lab-firewall load         the rules of the file, in place of those that are loaded
 #        lab-firewall ufw          those that ufw keeps for its user, each family at once; where it is active
-#        lab-firewall back         the same; without a file: no rules
+#        lab-firewall internet     the way to the internet that its file says; without a file: the host's own line
+#        lab-firewall back         all of these; without a file: no rules
 #        lab-firewall state        what the plan has to know
 set -eu
 umask 077
@@ -11,6 +12,10 @@ PATH=$PATH:/usr/sbin:/sbin
 rules=/etc/lab/firewall.nft
 # Checksums of the file that was loaded, and of what the kernel made of it.
 loaded=/run/lab-firewall.loaded
+
+# What leads to the internet through the tunnel only, and the same of what was loaded.
+internet=/etc/lab/internet.nft
+internet_loaded=/run/lab-internet.loaded
 
 # The table as the kernel has it, without counters and without what a meter has counted.
 live() {
@@ -30,6 +35,50 @@ load() {
 unload() {
 	! nft list table inet lab >/dev/null 2>&1 || nft delete table inet lab
 	rm -f "$loaded"
+}
+
+# Our rules of ip-rule(8), by their preferences.
+ip_rules() {
+	for family in -4 -6; do
+		ip "$family" rule show 2>/dev/null | sed -n "s/^76[0-9][0-9]:/$family &/p"
+	done
+}
+
+internet_live() {
+	{
+		nft -s list table inet lab_internet 2>/dev/null
+		ip_rules
+	} | sha256sum | cut -c1-64
+}
+
+internet_is_loaded() {
+	[ -s "$internet" ] && [ -s "$internet_loaded" ] && [ "$(cat "$internet_loaded")" = "$(checksum "$internet") $(internet_live)" ]
+}
+
+delete_ip_rules() {
+	ip_rules | while read -r family preference _; do ip "$family" rule delete pref "${preference%:}"; done
+}
+
+# The table first: with the rules gone for a moment, nothing leaves by the host's own line.
+internet() {
+	if [ ! -e "$internet" ]; then
+		delete_ip_rules
+		! nft list table inet lab_internet >/dev/null 2>&1 || nft delete table inet lab_internet
+		rm -f "$internet_loaded"
+		return
+	fi
+	! internet_is_loaded || return 0
+	nft -f "$internet"
+	# The tunnel's own packets come in by a line that is not the way back to where they come from: 1 is strict (ip-sysctl), the rules
+	# of the firewall look themselves.
+	all=/proc/sys/net/ipv4/conf/all/rp_filter
+	[ "$(cat "$all" 2>/dev/null)" != 1 ] || echo 2 >"$all"
+	delete_ip_rules
+	sed -n 's/^# rule //p' "$internet" | while read -r family rule; do
+		# shellcheck disable=SC2086 # words of a command
+		ip "$family" rule add $rule || { [ "$family" = -6 ] && [ ! -e /proc/net/if_inet6 ]; }
+	done
+	printf '%s %s\n' "$(checksum "$internet")" "$(internet_live)" >"$internet_loaded"
 }
 
 ufw_enabled() { grep -qs '^ENABLED=[yY]' /etc/ufw/ufw.conf; }
@@ -79,18 +128,27 @@ state() {
 		echo loaded
 	fi
 	nft list tables 2>/dev/null || :
+	! internet_is_loaded || echo 'internet loaded'
+	if nft list table inet lab_internet >/dev/null 2>&1 || [ -n "$(ip_rules)" ]; then echo 'internet present'; fi
 	ufw_state
 	! command -v systemctl >/dev/null || ! systemctl -q is-active firewalld.service 2>/dev/null || echo 'other firewalld'
 	login
 }
 
 case ${1:-} in
-load) load ;;
+load)
+	load
+	internet
+	;;
+internet) internet ;;
 ufw) ufw_load ;;
-back) if [ -e "$rules" ]; then load; else unload; fi ;;
+back)
+	if [ -e "$rules" ]; then load; else unload; fi
+	internet
+	;;
 state) state ;;
 *)
-	printf 'usage: lab-firewall load|back|ufw|state\n' >&2
+	printf 'usage: lab-firewall load|internet|back|ufw|state\n' >&2
 	exit 2
 	;;
 esac

@@ -14,6 +14,11 @@ export const params = z.strictObject({
   /** What the host sends itself: `open`, or only what a flow from it allows (`declared`). What it forwards needs a flow in any case. */
   egress: z.enum(['open', 'declared']).default('open'),
   /**
+   * Where what this host sends to the internet leaves: by its own line, or through the tunnel and under the address of its gateway,
+   * so that the host's own never shows. Nothing leaves then while the tunnel is down. Belongs in the inventory, not in a play.
+   */
+  internet: z.enum(['direct', 'tunnel']).default('direct'),
+  /**
    * Network of the inventory → this host's interfaces on it. Packets with a source in that network are then taken from these
    * alone. Without it a source is believed when the way back to it leads out where the packet came in.
    */

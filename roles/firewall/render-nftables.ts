@@ -9,6 +9,9 @@ import type { Who } from './permit.ts';
 /** The one table that is ours; what else is in the kernel is somebody else's, and stays. */
 export const tableName = 'lab';
 
+/** In the file of a gateway: whose way to the internet it is. */
+export const carriesComment = '# Carries to the internet: ';
+
 /** Bit of the connection mark of what may come in: port forwarding (DNAT) hides which port it came to. */
 const mark = '0x01000000';
 
@@ -25,6 +28,7 @@ const digit = { ipv4: '4', ipv6: '6' } as const;
 export function renderNftables(rules: HostRules, params: Params, sshPort: number): string {
   return [
     '# Managed by lab (role firewall): loaded by lab-firewall, and a change here is lost with the next run.',
+    ...(rules.carries.length === 0 ? [] : [`${carriesComment}${rules.carries.join(' ')}`]),
     `add table inet ${tableName}`,
     `delete table inet ${tableName}`,
     `table inet ${tableName} {`,
@@ -222,7 +226,7 @@ function chainsOf(rules: HostRules, params: Params, sshPort: number): string[] {
 }
 
 /** Where a packet may come in that says it is from there. */
-function sourceChain({ bound }: HostRules, { reversePath }: Params): string[] {
+function sourceChain({ bound, wayOut }: HostRules, { reversePath }: Params): string[] {
   return [
     'iifname "lo" accept',
     'iifname @tunnel_interfaces accept',
@@ -241,6 +245,20 @@ function sourceChain({ bound }: HostRules, { reversePath }: Params): string[] {
             ];
       }),
     ),
+    // The way back to the tunnel's other end, and to routers in between, would lead through the tunnel.
+    ...(reversePath && wayOut !== undefined
+      ? [
+          ...families.flatMap((family) => {
+            const ranges = wayOut.dialled.format(family);
+            const { first, last } = wayOut.ports;
+            return ranges.length === 0
+              ? []
+              : [`${keyword[family]} saddr { ${ranges.join(', ')} } udp sport ${first}-${last} accept`];
+          }),
+          'icmp type { destination-unreachable, time-exceeded } accept',
+          'icmpv6 type { destination-unreachable, packet-too-big, time-exceeded } accept',
+        ]
+      : []),
     ...(reversePath ? ['fib saddr . iif oif missing counter drop'] : []),
   ];
 }

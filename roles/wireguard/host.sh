@@ -2,14 +2,14 @@
 # Managed by lab (role wireguard). What the tunnel needs beyond wg-quick(8): the keys that its configuration does not hold,
 # and the routes that say which interface carries which link.
 #
-# usage: lab-wireguard up|sync|back|start|stop|enable|disable INTERFACE
+# usage: lab-wireguard up|sync|back|start|stop|enable|disable|revive INTERFACE
 #        lab-wireguard routes LINKS-FILE INTERFACE…
 #        lab-wireguard require INTERFACE…
 #        lab-wireguard state INTERFACE…
 set -eu
 umask 077
 folder=/etc/wireguard
-# Of routes that are ours; rtnetlink(7) leaves numbers from 5 on to programs.
+# Of routes that are ours, and of the table with the way to the internet; rtnetlink(7) leaves numbers from 5 on to programs.
 protocol=76
 
 fail() {
@@ -60,30 +60,67 @@ whole() {
 
 # Through a file that is complete before it is used: wg syncconf with nothing would remove every peer, and the key.
 sync_interface() {
-	temporary=$(mktemp)
+	# In memory: what is removed from a disk may still be read from it.
+	temporary=$(mktemp -p /run)
 	trap 'rm -f "$temporary"' EXIT
+	trap 'exit 1' HUP INT TERM
 	left_out=
 	whole "$1" >"$temporary"
 	wg syncconf "$1" "$temporary"
 	rm -f "$temporary"
-	trap - EXIT
+	trap - EXIT HUP INT TERM
+	# wg(8) knows nothing of addresses. Those of before go with the routes from them.
+	addresses "$1" 4 | while read -r address; do ip -4 address replace "$address" dev "$1"; done
+	add_ipv6 "$1"
+}
+
+# addresses INTERFACE FAMILY : those that its configuration gives it.
+addresses() {
+	case $2 in
+	4) sed -n 's/^Address = //p' "$folder/$1.conf" ;;
+	6) sed -n 's/^# IPv6 = //p' "$folder/$1.conf" ;;
+	esac
+}
+
+# Without nodad the kernel takes an address for tentative until a worker of its own gets to it, also where there is nothing
+# to detect: on a busy machine that is later than the routes from this address, which it then refuses.
+add_ipv6() {
+	addresses "$1" 6 | while read -r address; do
+		ip -6 address replace "$address" dev "$1" nodad || printf 'lab-wireguard: this kernel has no IPv6: %s is left out\n' "$address" >&2
+	done
+}
+
+# Addresses of an earlier configuration, when no route is from them any more.
+drop_addresses() {
+	for family in 4 6; do
+		ip "-$family" -o address show dev "$1" | while read -r _ _ _ address _; do
+			case $address in fe80:*) continue ;; esac
+			addresses "$1" "$family" | sed 's,^[^/]*$,&/128,' | grep -q -x -F "$address" || ip "-$family" address delete "$address" dev "$1"
+		done
+	done
 }
 
 set_to() { [ ! -w "$2" ] || echo "$1" >"$2" || :; }
 
 up() {
+	# Where IPv6 is off for new interfaces, this one could be given no address.
+	set_to 0 "/proc/sys/net/ipv6/conf/$1/disable_ipv6"
 	sync_interface "$1"
 	# During a rotation of keys a packet may come in by one interface and be answered by another.
 	set_to 2 "/proc/sys/net/ipv4/conf/$1/rp_filter"
-	# Where IPv6 is off for new interfaces, wg-quick could give this one no address.
-	set_to 0 "/proc/sys/net/ipv6/conf/$1/disable_ipv6"
-	# Without nodad the kernel takes an address for tentative until a worker of its own gets to it, also where there is nothing
-	# to detect: on a busy machine that is later than the routes from this address, which it then refuses.
-	sed -n 's/^# IPv6 = //p' "$folder/$1.conf" | while read -r address; do
-		ip -6 address replace "$address" dev "$1" nodad || printf 'lab-wireguard: this kernel has no IPv6: %s is left out\n' "$address" >&2
-	done
 	links=$(sed -n 's/^# Links = //p' "$folder/$1.conf")
 	[ ! -e "$links" ] || routes "$links" "$1"
+}
+
+# own_routes FAMILY INTERFACE : PREFIX TABLE of each of our routes. One table is the way to the internet through the tunnel.
+own_routes() {
+	for table in main "$protocol"; do
+		ip "-$1" route show table "$table" dev "$2" proto "$protocol" 2>/dev/null | while read -r prefix _; do
+			# A host's route is shown without its length.
+			case $prefix-$1 in default-4) prefix=0.0.0.0/0 ;; default-6) prefix=::/0 ;; */*) ;; *:*) prefix=$prefix/128 ;; *) prefix=$prefix/32 ;; esac
+			printf '%s %s\n' "$prefix" "$table"
+		done
+	done
 }
 
 # Brings the routes of these interfaces to the file, in one batch, so that no packet finds none.
@@ -99,12 +136,11 @@ routes() {
 	printf '%s' "$batch" | ip -batch -
 	for interface; do
 		present "$interface" || continue
+		[ ! -e "$folder/$interface.conf" ] || drop_addresses "$interface"
 		for family in 4 6; do
-			ip "-$family" route show dev "$interface" proto "$protocol" | while read -r prefix _; do
-				# A host's route is shown without its length.
-				case $prefix in */*) ;; *:*) prefix=$prefix/128 ;; *) prefix=$prefix/32 ;; esac
+			own_routes "$family" "$interface" | while read -r prefix table; do
 				grep -q "^route replace $prefix dev $interface " "$file" ||
-					ip "-$family" route delete "$prefix" dev "$interface" proto "$protocol"
+					ip "-$family" route delete "$prefix" dev "$interface" proto "$protocol" table "$table"
 			done
 		done
 	done
@@ -134,6 +170,15 @@ service() {
 	esac
 }
 
+# A userspace implementation ends a moment after its interface, and until then another one cannot begin.
+gone() {
+	waited=0
+	while [ -S "/var/run/wireguard/$1.sock" ] && [ "$waited" -lt 50 ]; do
+		waited=$((waited + 1))
+		sleep 0.1 2>/dev/null || sleep 1
+	done
+}
+
 # What the plan has to know of running interfaces. No key but public ones is printed.
 state() {
 	for interface; do
@@ -141,10 +186,7 @@ state() {
 		printf 'interface %s %s\n' "$interface" "$(wg show "$interface" public-key)"
 		wg show "$interface" allowed-ips | sed "s/^/peer $interface /"
 		for family in 4 6; do
-			ip "-$family" route show dev "$interface" proto "$protocol" | while read -r prefix _; do
-				case $prefix in */*) ;; *:*) prefix=$prefix/128 ;; *) prefix=$prefix/32 ;; esac
-				printf 'route %s %s\n' "$interface" "$prefix"
-			done
+			own_routes "$family" "$interface" | while read -r prefix _; do printf 'route %s %s\n' "$interface" "$prefix"; done
 		done
 	done
 	for interface; do
@@ -162,9 +204,21 @@ sync)
 	;;
 # On the way back to what was before: a link that was ended for good since does not keep the others from it.
 back) present "$1" && sync_interface "$1" ;;
-start | stop | enable | disable) service "$command" "$1" ;;
+start | enable | disable) service "$command" "$1" ;;
+stop)
+	service stop "$1"
+	gone "$1"
+	;;
+# One whose key was destroyed since does not come back.
+revive)
+	if [ -s "$folder/$1.key" ]; then
+		service enable "$1"
+		service start "$1"
+	fi
+	;;
 restart)
 	service stop "$1"
+	gone "$1"
 	service start "$1"
 	;;
 routes) routes "$@" ;;

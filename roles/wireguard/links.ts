@@ -1,5 +1,5 @@
 import { createHash, randomBytes } from 'node:crypto';
-import { Secret } from '../../src/index.ts';
+import { LabError, Secret } from '../../src/index.ts';
 import type { Peer } from './mesh.ts';
 import {
   activeEnd,
@@ -30,12 +30,13 @@ export interface WantedLinks {
  * What the links of a host shall be: those it has stay as they are; one to a peer that it has none to begins on the interface
  * that carries most links at each end. Of a peer that this run does not read, what the host itself knows wins over the lock file,
  * which may be an old one: nobody loses a link because a host is down or left out. A preshared key that the two ends do not share
- * is made anew, when both can be given it.
+ * is made anew, when both can be given it; two that have none keep their link as it is.
  *
  * @param peers with whom the model wants a link; one with a device begins only when the device is let in, never by what a lock file
  *   says: it may be one of before the device was revoked
  * @param reached hosts that this run reads: only they can be given a key
  * @param agreed the same key for both ends, within a run
+ * @throws LabError PLAN_IMPOSSIBLE when two hosts say that they have the same key: the link of one would be cut
  */
 export function wantedLinks(
   self: string,
@@ -64,16 +65,35 @@ export function wantedLinks(
       peer,
       ends.map((before) => {
         const end = { ...before, peerKey: keyOf(before) };
-        const theirs = counterpart(end, other, self)?.presharedKey ?? null;
         if (isDevice || !reached(peer)) return end;
-        if (end.presharedKey !== null && theirs === end.presharedKey) return end;
+        const theirs = counterpart(end, other, self);
+        // A link that works without one gets it by the next rotation: where one end takes it and the other fails, it would be cut.
+        if (theirs !== undefined && theirs.presharedKey === end.presharedKey) return end;
         const key = agreed(pairName(self, end.interface, peer, end.peerInterface));
         newKeys.set(`${peer} ${end.interface}`, key);
         return { ...end, presharedKey: key.fingerprint };
       }),
     );
   }
+  refuseSharedKeys(self, own, links);
   return { links, newKeys };
+}
+
+function refuseSharedKeys(self: string, own: TunnelState, links: ReadonlyMap<string, readonly LinkEnd[]>): void {
+  const owners = new Map([...own.keys.values()].map((key) => [key, self]));
+  for (const [peer, ends] of links)
+    for (const { peerKey } of ends) {
+      if (peerKey === null) continue;
+      const owner = owners.get(peerKey) ?? peer;
+      owners.set(peerKey, owner);
+      if (owner === peer) continue;
+      throw new LabError('PLAN_IMPOSSIBLE', `${owner} and ${peer} have the same public key in the tunnel`, {
+        host: self,
+        expected: 'a key of its own for each',
+        found: `${peerKey} from both`,
+        hint: `one of them was copied from the other, or says so: destroy its keys (state: 'absent'), or take it out of the inventory`,
+      });
+    }
 }
 
 /** Both ends call a pair of interfaces the same. */

@@ -1,6 +1,7 @@
 import type { Host, Inventory } from '../../src/index.ts';
 import { LabError } from '../../src/index.ts';
 import { contains, overlap, parseAddress, parsePrefix } from '../../src/model/ip-address.ts';
+import { leavesByTunnel } from './internet.ts';
 import { type Params, portOf } from './params.ts';
 import { linkLocalOf } from './probe-address.ts';
 
@@ -35,6 +36,8 @@ export interface Tunnel {
   readonly listens: boolean;
   /** Whether this host carries what others send each other. */
   readonly forwards: boolean;
+  /** The peer through which this host reaches the internet; null by its own line. */
+  readonly internet: string | null;
 }
 
 /**
@@ -63,6 +66,18 @@ export function tunnelOf(host: Host, inventory: Inventory, params: Params): Tunn
       found: `members ${members.map((member) => member.host).join(', ')}`,
     });
   refuseOverlaps(members, prefixes);
+  const [first] = gateways;
+  const byTunnel = leavesByTunnel(host);
+  if (byTunnel && self.gateway)
+    throw new LabError(
+      'PLAN_IMPOSSIBLE',
+      `${host.name} is a gateway: there is no tunnel through which it could leave`,
+      {
+        expected: "params.firewall.internet: 'direct' for those that the others dial",
+        found: "internet: 'tunnel'",
+        host: host.name,
+      },
+    );
   const peers = self.gateway
     ? peersOfGateway(self, members, inventory, params)
     : peersOfSpoke(self, members, prefixes, inventory, params);
@@ -71,6 +86,7 @@ export function tunnelOf(host: Host, inventory: Inventory, params: Params): Tunn
     peers: peers.map((peer) => ({ ...peer, allowedIps: withoutOwnNetworks(peer.allowedIps, host, inventory) })),
     listens: self.gateway || params.topology === 'mesh',
     forwards: self.gateway || self.sites.length > 0,
+    internet: byTunnel ? (first?.host ?? null) : null,
   };
 }
 

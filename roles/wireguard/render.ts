@@ -1,3 +1,4 @@
+import { internetTable, tunnelMark } from './internet.ts';
 import { alone, endpoint, type Tunnel } from './mesh.ts';
 import { type Params, portOf } from './params.ts';
 import { linkLocalOf } from './probe-address.ts';
@@ -63,7 +64,7 @@ export function renderConfig(
       ...(end.presharedKey === null ? [] : [`# PresharedKey = ${presharedKeyFile(interfaceName, peer)}`]),
       '[Peer]',
       `PublicKey = ${end.peerKey}`,
-      `AllowedIPs = ${model.allowedIps.join(', ')}`,
+      `AllowedIPs = ${[...model.allowedIps, ...internetOf(tunnel, peer)].join(', ')}`,
       ...(model.dial === null ? [] : [`Endpoint = ${endpoint(model.dial, portOf(params, end.peerInterface))}`]),
       ...(model.keepalive === 0 ? [] : [`PersistentKeepalive = ${model.keepalive}`]),
     ];
@@ -76,12 +77,22 @@ export function renderConfig(
     '[Interface]',
     ...tunnel.addresses.filter((address) => !isV6(address)).map((address) => `Address = ${alone(address)}`),
     ...(tunnel.listens ? [`ListenPort = ${portOf(params, interfaceName)}`] : []),
+    ...(tunnel.internet === null ? [] : [`FwMark = ${tunnelMark}`]),
     `MTU = ${params.mtu}`,
     'Table = off',
     `PostUp = ${hostScript} up %i`,
     ...peers,
     '',
   ].join('\n');
+}
+
+/** What goes through this peer beside its own: everything, of the families that the tunnel has. */
+function internetOf({ internet, addresses }: Tunnel, peer: string): string[] {
+  if (internet !== peer) return [];
+  return [
+    ...(addresses.some((address) => !isV6(address)) ? ['0.0.0.0/0'] : []),
+    ...(addresses.some(isV6) ? ['::/0'] : []),
+  ];
 }
 
 function isV6(address: string): boolean {
@@ -99,12 +110,14 @@ export function renderLinks(tunnel: Tunnel, links: TunnelState['links']): string
   const routes = tunnel.peers.flatMap((peer) => {
     const end = activeEnd(links.get(peer.name));
     if (end === undefined) return [];
-    return peer.allowedIps
-      .filter((prefix) => !prefix.startsWith('fe80:'))
-      .map((prefix) => {
-        const source = tunnel.addresses.find((address) => isV6(address) === isV6(prefix));
-        return `route replace ${prefix} dev ${end.interface} proto 76 metric ${metric}${source === undefined ? '' : ` src ${source}`}`;
-      });
+    const route = (prefix: string, table = '') => {
+      const source = tunnel.addresses.find((address) => isV6(address) === isV6(prefix));
+      return `route replace ${prefix} dev ${end.interface} proto 76 metric ${metric}${source === undefined ? '' : ` src ${source}`}${table}`;
+    };
+    return [
+      ...peer.allowedIps.filter((prefix) => !prefix.startsWith('fe80:')).map((prefix) => route(prefix)),
+      ...internetOf(tunnel, peer.name).map((prefix) => route(prefix, ` table ${internetTable}`)),
+    ];
   });
   return [
     '# Managed by lab (role wireguard): which interface carries which link.',

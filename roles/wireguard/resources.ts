@@ -22,16 +22,25 @@ done`;
  */
 export const tunnelKeys = defineResource({
   type: 'wireguard-keys',
-  props: z.strictObject({ tunnel: z.string(), interfaces: names, retired: names.default([]) }),
+  props: z.strictObject({
+    tunnel: z.string(),
+    interfaces: names,
+    retired: names.default([]),
+    /** Preshared keys of the retired interfaces are destroyed as well. */
+    withPreshared: z.boolean().default(false),
+  }),
   id: ({ tunnel }) => tunnel,
-  async read(host, { interfaces, retired }) {
+  async read(host, { interfaces, retired, withPreshared }) {
     const missing = await Promise.all(interfaces.map((name) => host.file(publicKeyFile(name))));
     const left = await Promise.all(
       retired.flatMap((name) => [keyFile(name), publicKeyFile(name)]).map((path) => host.file(path)),
     );
     return {
       missing: interfaces.filter((_, index) => missing[index]?.kind === 'absent'),
-      left: left.filter(({ kind }) => kind !== 'absent').map(({ path }) => path),
+      left: [
+        ...left.filter(({ kind }) => kind !== 'absent').map(({ path }) => path),
+        ...(withPreshared ? (await runningState(host, retired)).presharedKeys : []),
+      ],
     };
   },
   diff(_, { missing, left }): readonly Change[] {
@@ -82,6 +91,8 @@ export const tunnelInterfaces = defineResource({
     all: names,
     /** Removals are for good: no copy of a preshared key is kept, and nothing starts them again. */
     final: z.boolean().default(false),
+    /** Leave preshared keys where they are: they are destroyed when nobody has to go back any more. */
+    keepPreshared: z.boolean().default(false),
     /** Preshared keys of links whose other end has destroyed its key: no copy of them is kept either. */
     dead: names.default([]),
   }),
@@ -109,7 +120,7 @@ export const tunnelInterfaces = defineResource({
       psks: new Map(psks.map(({ path, sha256 }) => [path, sha256?.slice(0, 16) ?? null])),
     };
   },
-  diff({ wanted, all, final, dead }, current): readonly Change[] {
+  diff({ wanted, all, final, keepPreshared, dead }, current): readonly Change[] {
     const changes: Change[] = [];
     for (const { name, config, presharedKeys } of wanted) {
       const isUp = current.running.interfaces.has(name);
@@ -132,7 +143,7 @@ export const tunnelInterfaces = defineResource({
       if (before !== config) {
         changes.push({
           attribute: `configuration of ${name}`,
-          before,
+          before: before === null ? null : withoutKeys(before),
           after: config,
           apply: [
             { do: 'write', path: configFile(name), content: config, mode: '0600', owner: 'root', group: 'root' },
@@ -188,14 +199,11 @@ export const tunnelInterfaces = defineResource({
         apply: [script('stop', name), script('disable', name), { do: 'remove', path: configFile(name) }],
         revert: final
           ? []
-          : [
-              { do: 'restore', path: configFile(name) },
-              ...(before === null ? [] : [script('enable', name), script('start', name)]),
-            ],
+          : [{ do: 'restore', path: configFile(name) }, ...(before === null ? [] : [script('revive', name)])],
         risk,
       });
     }
-    const surplus = current.running.presharedKeys.filter((path) => !keep.has(path));
+    const surplus = keepPreshared ? [] : current.running.presharedKeys.filter((path) => !keep.has(path));
     const destroyed = surplus.filter((path) => final || dead.includes(path));
     const removed = surplus.filter((path) => !destroyed.includes(path));
     if (surplus.length > 0)
@@ -275,6 +283,11 @@ export const tunnelLinks = defineResource({
     ];
   },
 });
+
+/** One that somebody made by hand holds keys, which nobody has to see. */
+function withoutKeys(config: string): string {
+  return config.replaceAll(/^(\s*(?:PrivateKey|PresharedKey)\s*=).*$/gim, '$1 (hidden)');
+}
 
 function unlessSystemd(host: Facts) {
   return async (error: unknown): Promise<null> => {

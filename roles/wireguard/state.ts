@@ -37,7 +37,9 @@ export function isDeviceInterface(name: string): boolean {
 export const nothing: TunnelState = { keys: new Map(), links: new Map() };
 
 const linkPrefix = 'link ';
-const endPattern = /^(\S+) (\S+) ([0-9a-f]{16}|none) (active|staged|draining)(?: ([A-Za-z0-9+/]{43}=))?$/;
+/** What other hosts say of interfaces becomes part of paths: nothing but names. */
+const endPattern =
+  /^([A-Za-z][\w-]{0,14}) ([A-Za-z][\w-]{0,14}) ([0-9a-f]{16}|none) (active|staged|draining)(?: ([A-Za-z0-9+/]{43}=))?$/;
 const keyPattern = /^[A-Za-z0-9+/]{43}=$/;
 
 /** As other hosts are told, and as the lock file keeps it. */

@@ -128,14 +128,14 @@ function deadKeys(self: string, own: TunnelState, states: States, reached: Reado
   });
 }
 
-/** Everything of the tunnel is taken away, the keys for good. */
+/** Everything of the tunnel is taken away, the keys for good: when a fresh login has shown that nobody needs the way back. */
 export function withoutTunnel(params: Params): ResourceTree {
   const all = [...interfacesOf(params)];
   const tunnel = params.interface;
   return [
-    tunnelInterfaces({ tunnel, all, wanted: [], final: true }),
-    tunnelLinks({ tunnel, path: linksFile(params), content: null, all, final: true }),
-    tunnelKeys({ tunnel, interfaces: [], retired: all }),
+    tunnelInterfaces({ tunnel, all, wanted: [], keepPreshared: true }),
+    tunnelLinks({ tunnel, path: linksFile(params), content: null, all }),
+    tunnelKeys({ tunnel, interfaces: [], retired: all, withPreshared: true }),
     file({ path: hostScript, state: 'absent' }),
   ];
 }

@@ -1,8 +1,9 @@
 import { type Command, Option } from 'commander';
 import { visible } from '../report/visible.ts';
-import { type ExitCode, exitCodes, formatError, LabError } from '../shared/errors.ts';
+import { type ExitCode, exitCodes, LabError } from '../shared/errors.ts';
 import { quoteAll } from '../shared/quote.ts';
 import { onHosts } from './open-hosts.ts';
+import { printError } from './print-error.ts';
 import { addConnectOptions, type ConnectOptions, count } from './run-options.ts';
 
 type Options = ConnectOptions & {
@@ -53,7 +54,7 @@ Examples:
         if (options.output === 'json') {
           const line = value ?? { error: { code: error?.code, message: error?.message } };
           process.stdout.write(`${JSON.stringify({ host: host.name, ...line })}\n`);
-        } else if (error !== undefined) process.stderr.write(`${formatError(error)}\n`);
+        } else if (error !== undefined) printError(error);
         else {
           const output = value?.output ?? '';
           const lines = output === '' ? [] : output.replace(/\n$/, '').split('\n');

@@ -1,8 +1,8 @@
 import { type Command, Option } from 'commander';
 import { FactLoader } from '../remote/facts/loader.ts';
 import { visible } from '../report/visible.ts';
-import { formatError } from '../shared/errors.ts';
 import { onHosts } from './open-hosts.ts';
+import { printError } from './print-error.ts';
 import { addConnectOptions, type ConnectOptions } from './run-options.ts';
 
 type Options = ConnectOptions & { readonly inventory?: string; readonly output: 'plain' | 'json' };
@@ -28,7 +28,7 @@ export function register(program: Command): void {
       });
       for (const { host, value, error } of outcomes) {
         if (error !== undefined) {
-          process.stderr.write(`${formatError(error)}\n`);
+          printError(error);
           process.exitCode = error.exitCode;
         } else if (options.output === 'json')
           process.stdout.write(`${JSON.stringify({ host: host.name, ...value })}\n`);

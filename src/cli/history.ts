@@ -3,9 +3,10 @@ import type { Session } from '../remote/session.ts';
 import { controlScript } from '../runner/apply/control-script.ts';
 import { JournalReader } from '../runner/journal/read.ts';
 import { takenBack } from '../runner/journal/select.ts';
-import { type ExitCode, exitCodes, formatError, LabError } from '../shared/errors.ts';
+import { type ExitCode, exitCodes, LabError } from '../shared/errors.ts';
 import { type HistoryRun, runLines, runRecord, type ShownRun, shownLines, shownRecord } from './history-view.ts';
 import { type HostOutcome, onHosts } from './open-hosts.ts';
+import { printError } from './print-error.ts';
 import { addConnectOptions, addLimitOption, type ConnectOptions, count } from './run-options.ts';
 
 type Options = ConnectOptions & {
@@ -113,7 +114,7 @@ function report<Value>(
         .map((line) => `${line}\n`)
         .join(''),
     );
-    for (const { error } of failures) process.stderr.write(`${formatError(error)}\n`);
+    for (const { error } of failures) printError(error);
   }
   process.exitCode = worst(failures.map(({ error }) => error.exitCode));
 }

@@ -2,8 +2,9 @@ import { hostKeyPolicy, LockFile, lockFilePath } from '../model/lock-file.ts';
 import { projectRoot } from '../model/project-root.ts';
 import type { Inventory } from '../model/types.ts';
 import { sandboxHostKeys } from '../sandbox/state-folder.ts';
-import { formatError, type LabError } from '../shared/errors.ts';
+import type { LabError } from '../shared/errors.ts';
 import type { HostKey, HostKeyPolicy } from '../transport/contract.ts';
+import { printError } from './print-error.ts';
 
 export interface FirstContact {
   /** Pin what a host never seen presents, without asking. */
@@ -98,7 +99,7 @@ export async function saveOrWarn(lock: LockFile): Promise<void> {
   try {
     await lock.save();
   } catch (error) {
-    if (!warned.has(lock)) process.stderr.write(`${formatError(error as LabError)}\n`);
+    if (!warned.has(lock)) printError(error as LabError);
     warned.add(lock);
   }
 }

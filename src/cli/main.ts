@@ -1,7 +1,8 @@
 import { Command, CommanderError } from 'commander';
-import { exitCodes, formatError, LabError } from '../shared/errors.ts';
+import { exitCodes, LabError } from '../shared/errors.ts';
 import { packageVersion } from '../shared/own-package.ts';
 import { commands } from './commands.ts';
+import { printError } from './print-error.ts';
 
 /** Runs the CLI; sets `process.exitCode`. */
 export async function main(argv: readonly string[]): Promise<void> {
@@ -44,7 +45,7 @@ async function report(anything: unknown, debug: boolean): Promise<void> {
   }
   if (thrown instanceof LabError) {
     process.exitCode = thrown.exitCode;
-    process.stderr.write(`${formatError(thrown)}\n`);
+    printError(thrown);
     if (debug) process.stderr.write(`${thrown.stack}\n`);
     return;
   }

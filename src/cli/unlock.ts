@@ -4,9 +4,9 @@ import { visibleLine } from '../report/visible.ts';
 import { controlScript } from '../runner/apply/control-script.ts';
 import { JournalReader } from '../runner/journal/read.ts';
 import { recoverRun } from '../runner/recover.ts';
-import { formatError } from '../shared/errors.ts';
 import { quote } from '../shared/quote.ts';
 import { onHosts } from './open-hosts.ts';
+import { printError } from './print-error.ts';
 import { addConnectOptions, type ConnectOptions } from './run-options.ts';
 
 type Options = ConnectOptions & { readonly inventory?: string; readonly yes?: boolean };
@@ -35,7 +35,7 @@ Example:
       const outcomes = await onHosts([hosts], { ...options, forks }, (session, { name }) =>
         unlock(session, name, options.yes === true),
       );
-      for (const { error } of outcomes) if (error !== undefined) process.stderr.write(`${formatError(error)}\n`);
+      for (const { error } of outcomes) if (error !== undefined) printError(error);
       const codes = outcomes.map(({ value, error }) => error?.exitCode ?? (value ? 0 : 1));
       process.exitCode = codes.find((code) => code !== 0) ?? 0;
     });

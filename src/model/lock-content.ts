@@ -11,6 +11,8 @@ export interface LockEntry {
   readonly wireguard: ReadonlyMap<string, string>;
   /** Peer → which interfaces carry the link to it, in the words of the role wireguard. */
   readonly links: ReadonlyMap<string, string>;
+  /** Hosts whose way to the internet leads through this one, as it last said. */
+  readonly carries: readonly string[];
   /** Where it answered last. */
   readonly endpoint?: EndpointAddress | undefined;
   /** Network → the addresses that were assigned. */
@@ -34,6 +36,7 @@ interface DraftEntry {
   readonly ssh: HostKey[];
   readonly wireguard: Map<string, string>;
   readonly links: Map<string, string>;
+  readonly carries: string[];
   endpoint?: EndpointAddress;
   readonly addresses: Map<string, readonly string[]>;
 }
@@ -69,6 +72,12 @@ function hostReader(entry: DraftEntry): EntryReader {
     },
     wireguard: publicKeys(entry),
     links: { below: (line) => addNamed(line, entry.links, (text) => (linkText.test(text) ? text : undefined)) },
+    carries: {
+      beside: (text) => {
+        const names = /^\[ (.+) \]$/.exec(text)?.[1]?.split(', ') ?? [];
+        return names.length > 0 && names.every((name) => plainName.test(name)) && entry.carries.push(...names) > 0;
+      },
+    },
     endpoint: {
       beside: (text) => {
         const endpoint = endpointOf(text, plainEndpoint);
@@ -121,7 +130,7 @@ export function parseCanonical(text: string): LockContent | undefined {
   const open = (name: string): boolean => {
     if (!plainName.test(name)) return false;
     if (stage === 'hosts' && !hosts.has(name)) {
-      const host: DraftEntry = { ssh: [], wireguard: new Map(), links: new Map(), addresses: new Map() };
+      const host: DraftEntry = { ssh: [], wireguard: new Map(), links: new Map(), carries: [], addresses: new Map() };
       hosts.set(name, host);
       entry = hostReader(host);
     } else if (stage === 'devices' && !devices.has(name)) {
@@ -171,7 +180,7 @@ export function parseLock(document: Document.Parsed, file: string): LockContent 
   if (!isRecord(value) || value.version !== 1) throw malformed('this is no lock file of version 1', file);
   const hosts = new Map<string, LockEntry>();
   for (const [host, entry] of Object.entries(recordAt(value.hosts, 'hosts', file))) {
-    const { ssh = [], wireguard, links, endpoint, addresses } = recordAt(entry, `hosts.${host}`, file);
+    const { ssh = [], wireguard, links, carries, endpoint, addresses } = recordAt(entry, `hosts.${host}`, file);
     if (!Array.isArray(ssh)) throw malformed(`the host keys of "${host}" are no list`, file);
     const keys = ssh.map((line: unknown): HostKey => {
       const match = keyLine.exec(String(line));
@@ -191,6 +200,7 @@ export function parseLock(document: Document.Parsed, file: string): LockContent 
       ssh: keys,
       wireguard: publicKeysAt(wireguard, `hosts.${host}.wireguard`, file),
       links: linksAt(links, `hosts.${host}.links`, file),
+      carries: namesAt(carries, `hosts.${host}.carries`, file),
       ...(last && { endpoint: last }),
       addresses: addressesAt(addresses, `hosts.${host}.addresses`, file),
     });
@@ -225,6 +235,12 @@ function linksAt(value: unknown, where: string, file: string): Map<string, strin
         'interfaces, a fingerprint, a state and a public key',
       );
   return new Map(links.map(([peer, text]) => [peer, String(text)]));
+}
+
+function namesAt(value: unknown, where: string, file: string): readonly string[] {
+  if (value === undefined || value === null) return [];
+  if (Array.isArray(value) && value.every((name) => typeof name === 'string')) return value;
+  throw malformed(`"${where}" is no list of hosts`, file, undefined, '[ nas, node ]');
 }
 
 function addressesAt(value: unknown, where: string, file: string): Map<string, readonly string[]> {

@@ -97,6 +97,20 @@ export class LockFile {
     });
   }
 
+  /** Hosts whose way to the internet leads through this one; empty when it never said so. */
+  carries(host: string): readonly string[] {
+    return this.#content.hosts.get(host)?.carries ?? [];
+  }
+
+  setCarries(host: string, carries: readonly string[]): void {
+    if (isDeepStrictEqual(this.carries(host), carries)) return;
+    this.#set(host, { ...this.#entry(host), carries });
+    this.#edits.push((document) => {
+      if (carries.length === 0) removeEmptied(document, ['hosts', host], 'carries');
+      else put(document, ['hosts', host, 'carries'], document.createNode(carries, { flow: true }));
+    });
+  }
+
   /** Where the host answered last over SSH. */
   endpoint(host: string): EndpointAddress | undefined {
     return this.#content.hosts.get(host)?.endpoint;
@@ -163,7 +177,8 @@ export class LockFile {
   }
 
   #entry(host: string): LockEntry {
-    return this.#content.hosts.get(host) ?? { ssh: [], wireguard: new Map(), links: new Map(), addresses: new Map() };
+    const nothing = { ssh: [], wireguard: new Map(), links: new Map(), carries: [], addresses: new Map() };
+    return this.#content.hosts.get(host) ?? nothing;
   }
 
   #set(host: string, entry: LockEntry): void {

@@ -16,7 +16,8 @@ export interface RoleContext<Params> {
    * Resources that are made from what this role exports on other hosts: `make` gets what is known, by host. While one of
    * these hosts may still tell it in this run, the resources are known after apply; what a host that is not reached told
    * earlier is in the lock file; a host that never told anything is left out. `make` gets as well which of the hosts this run
-   * reads. Asked for the host itself, it gives what the host is found to be.
+   * reads. Asked for the host itself, it gives what the host is found to be. With `enough`, a host that has told something
+   * which will not do is waited for as well: it may tell more when it has been changed.
    *
    * @example
    * context.withExports(peers, (keys) => file({ path: '/etc/peers', content: [...keys.values()].map(({ key }) => key).join('\n') }))
@@ -24,6 +25,7 @@ export interface RoleContext<Params> {
   withExports(
     hosts: readonly string[],
     make: (known: ReadonlyMap<string, Exports>, reached: ReadonlySet<string>) => ResourceTree,
+    enough?: (exports: Exports) => boolean,
   ): ResourceTree;
   /**
    * A value that all hosts of this run have the same of, made by whoever asks first and forgotten with the run: a secret that

@@ -17,6 +17,11 @@ export interface Procedure<Schema extends AnySchema = AnySchema> {
   readonly given: Readonly<Record<string, unknown>>;
   /** Hosts that it may log in to, by name. Default: all of the inventory. */
   hosts?(): readonly string[];
+  /**
+   * What one controller at a time may be at, under a name of its own, on hosts that all of them reach. Default: nothing. Whoever
+   * else begins it is refused with HOST_LOCKED.
+   */
+  readonly exclusive?: { readonly name: string; hosts(): readonly string[] };
   prepare(context: ProcedureContext<z.output<Schema>>): Promise<ProcedurePlan>;
   readonly at: SourceLocation | undefined;
 }

@@ -20,6 +20,8 @@ export class ExportStore {
   readonly #known = new Map<string, Exports | null>();
   /** Hosts at work that may still tell something. */
   readonly #working = new Set<string>();
+  /** Hosts that are worked on together: they can still be given something that another one has made. */
+  #batch: ReadonlySet<string> = new Set();
   /** Hosts that were read in this run, and have told what there was to tell. */
   readonly #read = new Set<string>();
   readonly #agreed = new Map<string, unknown>();
@@ -31,7 +33,8 @@ export class ExportStore {
 
   /** These hosts are at work together: what one of them tells, the others wait for. */
   expect(hosts: Iterable<string>): void {
-    for (const host of hosts) this.#working.add(host);
+    this.#batch = new Set(hosts);
+    for (const host of this.#batch) this.#working.add(host);
   }
 
   /** What all hosts of the run have the same of, made by whoever asks first. */
@@ -77,9 +80,9 @@ export class ExportStore {
     return this.#read.has(host);
   }
 
-  /** Whether the host takes part in this run: it was read, or it is being worked on. */
+  /** Whether the host is being worked on, or was, with those that are: what was read of an earlier batch may be old by now. */
   reaches(host: string): boolean {
-    return this.#read.has(host) || this.#working.has(host);
+    return this.#batch.has(host) && (this.#read.has(host) || this.#working.has(host));
   }
 
   /** The host tells nothing more. */
@@ -108,11 +111,18 @@ interface Taken {
   readonly awaited: boolean;
 }
 
+interface Seen {
+  readonly host: string;
+  readonly role: string;
+  readonly enough: (exports: Exports) => boolean;
+  readonly taken: Taken;
+}
+
 /** What one host has taken from its own exports and those of others. */
 export class ExportView {
   readonly #store: ExportStore;
   readonly #host: string;
-  #seen = new Map<string, { readonly host: string; readonly role: string; readonly taken: Taken }>();
+  #seen = new Map<string, Seen>();
 
   constructor(store: ExportStore, host: string) {
     this.#store = store;
@@ -124,9 +134,10 @@ export class ExportView {
     this.#seen = new Map();
   }
 
-  of(host: string, role: string): Taken {
-    const taken = this.#look(host, role);
-    this.#seen.set(keyOf(host, role), { host, role, taken });
+  /** @param enough whether what is known of the host will do; else it may still tell more in this run */
+  of(host: string, role: string, enough: (exports: Exports) => boolean = () => true): Taken {
+    const taken = this.#look(host, role, enough);
+    this.#seen.set(keyOf(host, role), { host, role, enough, taken });
     return taken;
   }
 
@@ -142,20 +153,29 @@ export class ExportView {
   /** Whether another host that something was taken from, or wanted, may still say something else in this run. */
   isOpen(): boolean {
     return [...this.#seen.values()].some(
-      ({ host, role }) => host !== this.#host && !this.#store.hasTold(host, role) && this.#store.isExpected(host),
+      ({ host, role, enough }) =>
+        host !== this.#host && this.#store.isExpected(host) && !this.#hasToldEnough(host, role, enough),
     );
   }
 
   /** Whether something that was taken, or wanted, is different by now. */
   isOutdated(): boolean {
-    return [...this.#seen.values()].some(({ host, role, taken }) => !isDeepStrictEqual(this.#look(host, role), taken));
+    return [...this.#seen.values()].some(
+      ({ host, role, enough, taken }) => !isDeepStrictEqual(this.#look(host, role, enough), taken),
+    );
   }
 
-  #look(host: string, role: string): Taken {
+  #hasToldEnough(host: string, role: string, enough: (exports: Exports) => boolean): boolean {
+    const exports = this.#store.of(host, role);
+    return this.#store.hasTold(host, role) && exports !== undefined && enough(exports);
+  }
+
+  #look(host: string, role: string, enough: (exports: Exports) => boolean): Taken {
     const exports = this.#store.of(host, role);
     // A host that was read knows of itself that it has nothing to tell yet.
     const mayTell = host === this.#host ? !this.#store.wasRead(host) : this.#store.isExpected(host);
-    return { exports, reached: this.#store.reaches(host), awaited: exports === undefined && mayTell };
+    const isEnough = exports !== undefined && enough(exports);
+    return { exports, reached: this.#store.reaches(host), awaited: !isEnough && mayTell };
   }
 }
 

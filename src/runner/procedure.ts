@@ -16,6 +16,7 @@ import { asLabError, type ExitCode, exitCodes, formatError, LabError } from '../
 import { problemsOf } from '../shared/schema-problems.ts';
 import type { RunEvent } from './events.ts';
 import type { ExportMemory } from './exports.ts';
+import { Lease } from './lease.ts';
 import { HostLink } from './link.ts';
 import { type RunOptions, run } from './run.ts';
 
@@ -61,9 +62,19 @@ export type ProcedureEvent =
  * Runs a procedure: its steps in order; when one fails, those before are taken back, the last first, unless a final one is
  * among them. What a dead controller leaves is on the hosts, and the next run goes on from there.
  *
- * @throws LabError ROLE_PARAMS before any connection
+ * @throws LabError ROLE_PARAMS before any connection; HOST_LOCKED when another controller is at it
  */
 export async function runProcedure(options: ProcedureOptions): Promise<ExitCode> {
+  const { procedure, hosts, check, connect, given } = options;
+  paramsOf(procedure, given);
+  const { name = '', hosts: where = () => [] } = procedure.exclusive ?? {};
+  const names = check ? [] : where();
+  const shared = hosts.filter((host) => names.includes(host.name));
+  await using _ = await Lease.take(name, shared, (host) => (which) => connect(host, which));
+  return runSteps(options);
+}
+
+async function runSteps(options: ProcedureOptions): Promise<ExitCode> {
   const { procedure, check, onProcedure, stop } = options;
   const context = contextOf(options, paramsOf(procedure, options.given));
   const plan = await procedure.prepare(context);

@@ -134,7 +134,7 @@ async function declareAll(
   return Promise.all(
     hosts.map(async (host) => {
       const plays = playsOf(host);
-      for (const play of plays) for (const use of play.roles) paramsOf(use, host);
+      for (const play of plays) for (const use of play.roles) paramsOf(use, host, playbook.inventory.source);
       const remembered = rememberedSystem(host);
       const view = new ExportView(exports, host.name);
       const base = { host, plays, remembered, exports: view };

@@ -31,15 +31,25 @@ export class Canaries {
   }
 
   async start(moves: readonly Move[]): Promise<void> {
-    const byHost = new Map<string, string[]>();
-    for (const { hosts } of moves)
-      for (const [host, peer] of [hosts, [hosts[1], hosts[0]] as const])
-        byHost.set(host, [...(byHost.get(host) ?? []), peer, insideAddress(this.#survey, peer)]);
-    this.#hosts = new Set(byHost.keys());
-    this.#intervalMs = canaryIntervalMs([...byHost.values()].map((words) => words.length / 2));
+    const trials = moves.flatMap(({ hosts: [a, b] }) => [
+      { host: a, peer: b },
+      { host: b, peer: a },
+    ]);
+    const counts = new Map<string, number>();
+    for (const { host } of trials) counts.set(host, (counts.get(host) ?? 0) + 1);
+    this.#hosts = new Set(counts.keys());
+    this.#intervalMs = canaryIntervalMs([...counts.values()]);
+    await this.#send(trials);
+  }
+
+  async #send(trials: readonly Trial[]): Promise<void> {
+    const peersOf = (host: string) => trials.filter((trial) => trial.host === host).map(({ peer }) => peer);
     const seconds = String(this.#intervalMs / 1000);
-    await this.#context.read(this.#hosts, (facts, host) =>
-      onHost(facts, 'canary-start', [seconds, ...(byHost.get(host.name) ?? [])]),
+    await this.#context.read(new Set(trials.map(({ host }) => host)), (facts, { name }) =>
+      onHost(facts, 'canary-start', [
+        seconds,
+        ...peersOf(name).flatMap((peer) => [peer, insideAddress(this.#survey, peer)]),
+      ]),
     );
   }
 
@@ -51,33 +61,60 @@ export class Canaries {
   /** @throws LabError STEP_FAILED when a link carries nothing any more */
   async confirm(moves: Moves): Promise<string> {
     // Enough packets after the change to tell.
-    await this.#context.sleep(Math.max(1500, 10 * this.#intervalMs));
-    const answers = await this.#context.read(this.#hosts, (facts) => onHost(facts, 'canary-stop', []));
-    let sent = 0;
-    let lost = 0;
-    let longest = 0;
-    const mute: string[] = [];
-    for (const [host, answer] of answers) {
+    const windowMs = Math.max(1500, 10 * this.#intervalMs);
+    await this.#context.sleep(windowMs);
+    const seen = await this.#end(this.#hosts, moves);
+    // Answers of before the change say nothing of what came after it.
+    const silent = seen.filter(({ sent, unanswered }) => sent > 0 && unanswered * this.#intervalMs > windowMs / 2);
+    await this.#refuseMute(silent, windowMs, moves);
+    const sum = (of: 'sent' | 'lost') => seen.reduce((total, one) => total + one[of], 0);
+    const longest = Math.max(0, ...seen.map(({ longestMs }) => longestMs));
+    return `${sum('lost')} of ${sum('sent')} packets lost, the longest wait ${longest} ms`;
+  }
+
+  /** Tries those again that were silent at the end: a host that was busy for a moment is no link that is cut. */
+  async #refuseMute(silent: readonly Trial[], windowMs: number, moves: Moves): Promise<void> {
+    if (silent.length === 0) return;
+    await this.#send(silent);
+    await this.#context.sleep(2 * windowMs);
+    const again = await this.#end(new Set(silent.map(({ host }) => host)), moves);
+    const mute = again.filter(({ sent, lost }) => lost === sent);
+    if (mute.length === 0) return;
+    const states = await moves.states(new Set(mute.flatMap(({ host, peer }) => [host, peer])));
+    const cut = mute.filter(({ host, peer }) => states.has(host) && states.has(peer));
+    if (cut.length === 0) return;
+    const names = new Set(cut.map(({ host, peer }) => linkName({ hosts: [host, peer] })));
+    throw new LabError('STEP_FAILED', `nothing comes back over ${[...names].join(', ')} after the change`);
+  }
+
+  async #end(hosts: Iterable<string>, moves: Moves): Promise<Outcome[]> {
+    const outcomes: Outcome[] = [];
+    for (const [host, answer] of await this.#context.read(hosts, (facts) => onHost(facts, 'canary-stop', []))) {
       if ('problem' in answer) {
         moves.leave(host, 'was lost after the change');
         continue;
       }
       for (const line of answer.value) {
         const [peer = '', ...numbers] = line.split(' ');
-        const [sentHere = 0, lostHere = 0, longestHere = 0] = numbers.map(Number);
-        if (!moves.all.some(({ hosts }) => hosts.includes(host) && hosts.includes(peer))) continue;
-        sent += sentHere;
-        lost += lostHere;
-        longest = Math.max(longest, longestHere);
-        if (sentHere > 0 && lostHere === sentHere) mute.push(linkName({ hosts: [host, peer] }));
+        const [sent = 0, lost = 0, longestMs = 0, unanswered = 0] = numbers.map(Number);
+        if (moves.all.some((move) => move.hosts.includes(host) && move.hosts.includes(peer)))
+          outcomes.push({ host, peer, sent, lost, longestMs, unanswered });
       }
     }
-    if (mute.length > 0) {
-      const states = await moves.states(new Set(mute.flatMap((name) => name.split(' – '))));
-      const alive = mute.filter((name) => name.split(' – ').every((host) => states.has(host)));
-      if (alive.length > 0)
-        throw new LabError('STEP_FAILED', `nothing comes back over ${[...new Set(alive)].join(', ')} after the change`);
-    }
-    return `${lost} of ${sent} packets lost, the longest wait ${longest} ms`;
+    return outcomes;
   }
+}
+
+/** One direction of a link. */
+interface Trial {
+  readonly host: string;
+  readonly peer: string;
+}
+
+interface Outcome extends Trial {
+  readonly sent: number;
+  readonly lost: number;
+  readonly longestMs: number;
+  /** Packets after the last that was answered. */
+  readonly unanswered: number;
 }

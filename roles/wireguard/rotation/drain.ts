@@ -29,7 +29,8 @@ export async function drain(
     await context.sleep(lookSeconds * 1000);
     const after = await counters(context, olds);
     const busy = [...after].find(([end, bytes]) => bytes - (before.get(end) ?? bytes) > idleBytes);
-    if (busy === undefined || context.stop.aborted) return `nothing comes by the old interfaces any more`;
+    if (context.stop.aborted) return 'cut short: old keys still take what is on its way';
+    if (busy === undefined) return 'nothing comes by the old interfaces any more';
     say(`${busy[0].split(' ').slice(0, 2).join(' ')} is still in use`);
   }
   return 'something still comes by an old interface; it takes the new way from now on';

@@ -69,8 +69,10 @@ export function rotationOf(
         pending.push(`${a} – ${b} keeps its key: ${down} does not answer (${absent.get(down) ?? 'not read'})`);
       continue;
     }
-    if (isBegun) begun.push(begunMove(hosts, standing));
-    else if (ends.every((each) => activeEnd(each) !== undefined)) due.push({ hosts, reason: reason ?? '' });
+    if (isBegun) {
+      refuseExposed(hosts, wish);
+      begun.push(begunMove(hosts, standing));
+    } else if (ends.every((each) => activeEnd(each) !== undefined)) due.push({ hosts, reason: reason ?? '' });
   }
   const targets = targetsFor(
     due.map(({ hosts }) => hosts),
@@ -88,6 +90,21 @@ export function rotationOf(
     return { hosts, target, reason, begun: false };
   });
   return { moves: [...begun, ...moves], pending };
+}
+
+/** The new keys of a rotation that is under way were on the host as well. */
+function refuseExposed([a, b]: readonly [string, string], { compromised }: RotationWish): void {
+  const exposed = [a, b].find((host) => compromised.has(host));
+  if (exposed === undefined) return;
+  throw new LabError(
+    'PLAN_IMPOSSIBLE',
+    `a rotation of ${a} – ${b} was interrupted, and ${exposed} has both of its keys`,
+    {
+      expected: 'no rotation under way on a host whose keys are known to others',
+      found: 'two keys on either end',
+      hint: 'end it with "lab resume", then run this again: it makes keys that nobody else has',
+    },
+  );
 }
 
 function reasonFor(

@@ -4,7 +4,7 @@
 # usage: … look INTERFACE…                         filters that would drop packets, and translations that would change them
 #        … prove MTU [INTERFACE KEY PROBE INSIDE]…  whether packets of full size come back, by this interface alone
 #        … canary-start SECONDS [PEER ADDRESS]…     a packet to each after so many seconds (0.05), for a quarter of an hour at most
-#        … canary-stop                              what became of them: PEER SENT LOST LONGEST-WAIT-IN-MS
+#        … canary-stop                              what became of them: PEER SENT LOST LONGEST-WAIT-IN-MS UNANSWERED-AT-THE-END
 #        … counters [INTERFACE KEY]…                bytes received and sent
 set -u
 folder=/run/lab-canary
@@ -59,7 +59,10 @@ handshake() {
 # Also those of a rotation that was interrupted.
 end_canaries() {
 	for file in "$folder"/*.pid; do
-		[ -e "$file" ] && kill -INT "$(cat "$file")" 2>/dev/null
+		[ -e "$file" ] || continue
+		# Those of a dead controller have ended long ago, and the number may be somebody else's.
+		pid=$(cat "$file")
+		[ "$(cat "/proc/$pid/comm" 2>/dev/null)" != ping ] || kill -INT "$pid" 2>/dev/null
 	done
 	return 0
 }
@@ -91,12 +94,13 @@ canary_stop() {
 				if (!seen || number < first) first = number
 				seen = 1
 				got[number] = 1
+				if (number > last) last = number
 				if (match($0, /time=[0-9.]+/)) { wait = substr($0, RSTART + 5, RLENGTH - 5) + 0; if (wait > longest) longest = wait }
 			}
 			/packets transmitted/ { sent = $1 }
 			END {
 				for (number = first; number < first + sent - 1; number++) if (!(number in got)) lost++
-				printf "%s %d %d %d\n", name, sent, seen ? lost + 0 : sent + 0, longest + 0.5
+				printf "%s %d %d %d %d\n", name, sent, seen ? lost + 0 : sent + 0, longest + 0.5, seen ? first + sent - 1 - last : sent
 			}' "$file"
 	done
 	rm -rf "$folder"

@@ -46,9 +46,24 @@ export interface RotateKeysInput {
  * export default rotateKeys({ inventory, maxAge: '30d' });
  */
 export function rotateKeys({ name = 'rotate-keys', inventory, ...given }: RotateKeysInput): Procedure<typeof params> {
-  const hosts = () =>
-    membersOf(inventory, paramsFor([...inventory.hosts.values()][0], given.wireguard)).map(({ host }) => host);
-  return defineProcedure({ name, inventory, params, given, hosts, prepare: prepareRotation, at: undefined });
+  const members = () => membersOf(inventory, paramsFor([...inventory.hosts.values()][0], given.wireguard));
+  return defineProcedure({
+    name,
+    inventory,
+    params,
+    given,
+    hosts: () => members().map(({ host }) => host),
+    // Every link that moves has one of them at an end, or between its ends.
+    exclusive: {
+      name: 'rotation',
+      hosts: () =>
+        members()
+          .filter(({ gateway }) => gateway)
+          .map(({ host }) => host),
+    },
+    prepare: prepareRotation,
+    at: undefined,
+  });
 }
 
 async function prepareRotation(context: ProcedureContext<RotationParams>) {

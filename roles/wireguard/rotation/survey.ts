@@ -4,7 +4,7 @@ import { paramsFor } from '../host-params.ts';
 import { membersOf, type Tunnel, tunnelOf } from '../mesh.ts';
 import { interfacesOf, type Params, secondsOf } from '../params.ts';
 import { publicKeyFile } from '../render.ts';
-import { stateOf, unusedKeys } from '../state.ts';
+import { isDeviceInterface, stateOf, unusedKeys } from '../state.ts';
 import { readState } from '../tunnel.ts';
 import { type Rotation, rotationOf, type Standing } from './due.ts';
 import { onHost } from './on-host.ts';
@@ -47,8 +47,18 @@ export async function surveyLinks(context: ProcedureContext<RotationParams>): Pr
     onlyBegun: context.params.onlyBegun || context.params.abort,
   });
   if (rotation.moves.length > 0) refuseStrict(looks);
+  const pending = [...rotation.pending, ...exposedDevices(context.params.compromised, standing)];
   const spare = [...standing].filter(([, { state }]) => unusedKeys(state).length > 0).map(([host]) => host);
-  return { rotation, standing, absent, tunnels, params, notices: masquerades(looks), spare };
+  return { rotation: { ...rotation, pending }, standing, absent, tunnels, params, notices: masquerades(looks), spare };
+}
+
+/** Devices are given keys by a person: until then the gateway goes on with the one that is known. */
+function exposedDevices(compromised: readonly string[], standing: ReadonlyMap<string, Standing>): string[] {
+  return compromised.flatMap((host) =>
+    [...(standing.get(host)?.state.links ?? [])]
+      .filter(([, ends]) => ends.some(({ peerInterface }) => isDeviceInterface(peerInterface)))
+      .map(([device]) => `${device} still uses the compromised key of ${host}: lab device rotate ${device}`),
+  );
 }
 
 /** Pairs of hosts that have a link, each once. */

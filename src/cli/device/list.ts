@@ -13,10 +13,11 @@ import { jsonLine } from '../../report/json-renderer.ts';
 import { showAge } from '../../report/quantities.ts';
 import { tableLines } from '../../report/table.ts';
 import { visible } from '../../report/visible.ts';
-import { type ExitCode, exitCodes, formatError, type LabError } from '../../shared/errors.ts';
+import { type ExitCode, exitCodes, type LabError } from '../../shared/errors.ts';
 import type { ListOptions } from '../device.ts';
 import { lockOf } from '../host-keys.ts';
 import { inventoryOf, onHosts } from '../open-hosts.ts';
+import { printError } from '../print-error.ts';
 
 interface DeviceStatus {
   readonly name: string;
@@ -101,7 +102,7 @@ export async function showDevice(name: string, options: ListOptions): Promise<Ex
 
 function told(error: LabError | undefined): ExitCode {
   if (error === undefined) return exitCodes.asDeclared;
-  process.stderr.write(`${formatError(error)}\n`);
+  printError(error);
   return error.exitCode;
 }
 

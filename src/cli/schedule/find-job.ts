@@ -3,11 +3,12 @@ import pLimit from 'p-limit';
 import type { Host, Inventory } from '../../model/types.ts';
 import { jobsFolder } from '../../schedule/job.ts';
 import { type JobStatus, readJobs } from '../../schedule/jobs.ts';
-import { asLabError, formatError, LabError } from '../../shared/errors.ts';
+import { asLabError, LabError } from '../../shared/errors.ts';
 import { suggestion } from '../../shared/suggest.ts';
 import { type Reach, reachHosts } from '../endpoints.ts';
 import { inventoryOf } from '../open-hosts.ts';
 import { withPasswords } from '../passwords.ts';
+import { printError } from '../print-error.ts';
 import type { JobOptions } from '../schedule.ts';
 import { type Control, controlOf, onHost } from './control.ts';
 
@@ -91,7 +92,7 @@ export async function findJob(name: string, field: Field, forks: number): Promis
   const found = jobs.filter(({ status }) => status.job.name === name);
   const [first, second] = found;
   if (first !== undefined && second === undefined) return first;
-  for (const error of errors) process.stderr.write(`${formatError(error)}\n`);
+  for (const error of errors) printError(error);
   if (second !== undefined) {
     throw new LabError('SCHEDULE_JOB', `several hosts have a job "${name}"`, {
       found: found.map(({ control }) => control.name).join(', '),

@@ -3,8 +3,9 @@ import { tableLines } from '../../report/table.ts';
 import { visible } from '../../report/visible.ts';
 import { placesOf } from '../../schedule/job.ts';
 import { readJobs } from '../../schedule/jobs.ts';
-import { type ExitCode, exitCodes, formatError, LabError } from '../../shared/errors.ts';
+import { type ExitCode, exitCodes, LabError } from '../../shared/errors.ts';
 import { quoteAll } from '../../shared/quote.ts';
+import { printError } from '../print-error.ts';
 import type { JobOptions } from '../schedule.ts';
 import { onHost } from './control.ts';
 import { allJobs, type FoundJob, fieldOf, findJob } from './find-job.ts';
@@ -17,7 +18,7 @@ export async function listJobs(options: JobOptions): Promise<ExitCode> {
   const { jobs, errors } = await allJobs(await fieldOf(options), options.forks);
   if (options.output === 'json') process.stdout.write(`${jsonLine({ version: 1, jobs: jobs.map(record) })}\n`);
   else process.stdout.write(jobs.length === 0 ? 'nothing is scheduled\n' : `${table(jobs).join('\n')}\n`);
-  for (const error of errors) process.stderr.write(`${formatError(error)}\n`);
+  for (const error of errors) printError(error);
   if (jobs.some(({ status }) => status.state === 'failed')) return exitCodes.hostFailed;
   return errors[0]?.exitCode ?? exitCodes.asDeclared;
 }

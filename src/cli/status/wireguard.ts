@@ -6,9 +6,10 @@ import { FactLoader } from '../../remote/facts/loader.ts';
 import { jsonLine } from '../../report/json-renderer.ts';
 import { painter } from '../../report/style.ts';
 import { terminalOf } from '../../report/terminal.ts';
-import { type ExitCode, formatError, LabError } from '../../shared/errors.ts';
+import { type ExitCode, LabError } from '../../shared/errors.ts';
 import { lockOf } from '../host-keys.ts';
 import { inventoryOf, onHosts } from '../open-hosts.ts';
+import { printError } from '../print-error.ts';
 import type { StatusOptions } from '../status.ts';
 import { exitCodeOf, linkLines, type ShownLink, withDueKeys } from './wireguard-view.ts';
 
@@ -56,7 +57,7 @@ export async function wireguardStatus(options: StatusOptions): Promise<ExitCode>
     const paint = painter(terminalOf(process.stdout).colors);
     process.stdout.write(`${linkLines(links, options.maxAge, paint).join('\n')}\n`);
   }
-  for (const error of errors) process.stderr.write(`${formatError(error)}\n`);
+  for (const error of errors) printError(error);
   return exitCode;
 }
 

@@ -8,8 +8,9 @@ import { selectHosts } from '../../model/select-hosts.ts';
 import type { Inventory } from '../../model/types.ts';
 import { jsonLine } from '../../report/json-renderer.ts';
 import { isUntried, verdictLines, verdictRecord } from '../../report/verdict-table.ts';
-import { type ExitCode, exitCodes, formatError, LabError } from '../../shared/errors.ts';
+import { type ExitCode, exitCodes, LabError } from '../../shared/errors.ts';
 import { type HostOutcome, inventoryOf, onHosts } from '../open-hosts.ts';
+import { printError } from '../print-error.ts';
 import type { VerifyOptions } from '../verify.ts';
 import { arm, notesOf, sendFrom } from './observer.ts';
 import { sendFromHere } from './send-from-here.ts';
@@ -67,7 +68,7 @@ export async function verifyFirewall(options: VerifyOptions): Promise<ExitCode> 
     });
     process.stdout.write(`${jsonLine({ version: 1, checkedAt, exitCode, hosts, ...verdictRecord(verdicts) })}\n`);
   } else process.stdout.write(`${verdictLines(verdicts).join('\n')}\n`);
-  for (const error of errors.values()) process.stderr.write(`${formatError(error)}\n`);
+  for (const error of errors.values()) printError(error);
   return exitCode;
 }
 

@@ -1,14 +1,16 @@
 import { isDeepStrictEqual } from 'node:util';
 import { isPlainObject } from '../../model/layers.ts';
-import type { Host } from '../../model/types.ts';
+import { locateInTypeScript } from '../../model/locate-in-typescript.ts';
+import type { Host, Provenance } from '../../model/types.ts';
 import type { Exports, Play, Playbook, RoleContext, RoleUse } from '../../playbook/contract.ts';
 import { refusingExit } from '../../playbook/refuse-exit.ts';
 import { KnownAfterApply, type SystemFact } from '../../remote/facts/contract.ts';
 import { awaitedExports } from '../../resources/awaited-exports.ts';
 import type { Resource, ResourceTree } from '../../resources/contract.ts';
-import { LabError } from '../../shared/errors.ts';
+import { LabError, type SourceLocation } from '../../shared/errors.ts';
 import { problemsOf } from '../../shared/schema-problems.ts';
 import { reveal, Secret } from '../../shared/secret.ts';
+import { suggestion } from '../../shared/suggest.ts';
 import { ExportStore, ExportView, noMemory } from '../exports.ts';
 import { otherDeclaration, refusePathConflicts } from './path-conflicts.ts';
 
@@ -73,8 +75,8 @@ export async function declareHost(
 }
 
 function exportsFor(role: string, store: ExportView): RoleContext<unknown>['withExports'] {
-  return (hosts, make) => {
-    const seen = new Map(hosts.map((host) => [host, store.of(host, role)]));
+  return (hosts, make, enough) => {
+    const seen = new Map(hosts.map((host) => [host, store.of(host, role, enough)]));
     const awaited = hosts.filter((host) => seen.get(host)?.awaited);
     if (awaited.length > 0) return awaitedExports({ role, hosts: awaited });
     const known = [...seen].flatMap(([host, { exports }]): [string, Exports][] => (exports ? [[host, exports]] : []));
@@ -101,9 +103,10 @@ function remember(asked: WeakSet<object>, thrown: unknown): unknown {
 /**
  * The parameters of a role on a host: inventory (all, groups, host), then the play, then the schema's defaults.
  *
+ * @param source of the inventory, for the place of what does not fit
  * @throws LabError ROLE_PARAMS
  */
-export function paramsOf(use: RoleUse, host: Host): unknown {
+export function paramsOf(use: RoleUse, host: Host, source?: SourceLocation): unknown {
   const given = mergeParams(host.params.get(use.role.name) ?? {}, use.params);
   const parsed = use.role.params.safeParse(given);
   if (parsed.success) return parsed.data;
@@ -112,12 +115,30 @@ export function paramsOf(use: RoleUse, host: Host): unknown {
     return new LabError('ROLE_PARAMS', `role ${use.role.name}: ${problem.message}`, {
       ...problem.details,
       host: host.name,
-      at: origin?.at ?? use.at,
-      ...(origin && !problem.details.hint && { hint: `the value comes from ${origin.level} ${origin.name}` }),
+      at: origin === undefined ? use.at : (origin.at ?? locateInTypeScript(source, origin.path ?? [])),
+      ...hintFor(use, problem, origin),
     });
   });
   const [first, ...others] = errors;
   throw first?.with({ others }) ?? new LabError('ROLE_PARAMS', `role ${use.role.name}: parameters do not fit`);
+}
+
+function hintFor(
+  { role }: RoleUse,
+  { path, details }: ReturnType<typeof problemsOf>[number],
+  origin: Provenance | undefined,
+): { readonly hint?: string } {
+  if (details.hint !== undefined) return {};
+  const isUnknown = details.expected === undefined && path.length === 1;
+  const meant = isUnknown
+    ? suggestion(String(path.at(-1)), Object.keys((role.params as { shape?: object }).shape ?? {}))
+    : '';
+  const from =
+    origin === undefined
+      ? ''
+      : `the value comes from the params of ${origin.level === 'all' ? 'all hosts' : `the ${origin.level} ${origin.name}`}`;
+  const hint = [meant, from].filter((part) => part !== '').join('; ');
+  return hint === '' ? {} : { hint };
 }
 
 function mergeParams(below: unknown, above: unknown): unknown {

@@ -7,9 +7,9 @@ import { afterAll, describe } from 'vitest';
 import type { Host } from '../../../src/model/types.ts';
 import { Session } from '../../../src/remote/session.ts';
 import { Applier, type RunIdentity } from '../../../src/runner/apply/apply-stage.ts';
-import { HostLink } from '../../../src/runner/link.ts';
+import { type Connect, HostLink } from '../../../src/runner/link.ts';
 import { LabError } from '../../../src/shared/errors.ts';
-import type { Connection, RemoteProcess } from '../../../src/transport/contract.ts';
+import type { Connection, ConnectionSettings, RemoteProcess } from '../../../src/transport/contract.ts';
 
 /** A shell of this machine that stands for a host's, with the tools that such a host has. */
 export interface Shell {
@@ -76,6 +76,26 @@ export async function openSession(shell: Shell, state: string): Promise<Session>
 }
 
 export async function openLocalSession(shell: Shell, state: string): Promise<LocalSession> {
+  const { connection, remote } = startLocally(shell, state);
+  const session = await Session.open(connection, localSettings);
+  return { session, cutConnection: () => void remote.stdin.end() };
+}
+
+const localSettings: ConnectionSettings = { transport: 'local', address: 'here', become: 'none' };
+
+/** @param onConnect is given what cuts the connection */
+export function connectLocally(shell: Shell, state: string, onConnect: (cut: () => void) => void = () => {}): Connect {
+  return async () => {
+    const { connection, remote } = startLocally(shell, state);
+    onConnect(() => void remote.stdin.end());
+    return { connection, settings: localSettings };
+  };
+}
+
+function startLocally(
+  shell: Shell,
+  state: string,
+): { readonly connection: Connection; readonly remote: RemoteProcess } {
   // A process group of its own, because sshd signals the group.
   const options = { env: { ...shell.environment, LAB_STATE: state }, detached: true };
   const child = spawn(join(shell.bin, 'sh'), [], options);
@@ -87,8 +107,7 @@ export async function openLocalSession(shell: Shell, state: string): Promise<Loc
     start: async () => remote,
     [Symbol.asyncDispose]: async () => {},
   };
-  const session = await Session.open(connection, { transport: 'local', address: 'here', become: 'none' });
-  return { session, cutConnection: () => void remote.stdin.end() };
+  return { connection, remote };
 }
 
 /** The changing half of a run over a session that is never replaced. */

@@ -63,6 +63,21 @@ describe('the links of a host', () => {
     expect(links({ vps, nas }, []).newKeys.size).toBe(0);
   });
 
+  it('stay without a preshared key when neither end has one: where one took it and the other failed, they would be cut', () => {
+    const vps = state('vps', ['wg0'], { nas: [end('wg0', { presharedKey: null })] });
+    const nas = state('nas', ['wg0'], { vps: [end('wg0', { presharedKey: null })] });
+    expect(links({ vps, nas }, ['nas']).newKeys.size).toBe(0);
+  });
+
+  it('are refused when two say that they have the same key, as a host does that was taken over', () => {
+    const vps = state('vps', ['wg0']);
+    const stolen = { keys: new Map([['wg0', keyOf('nas wg0')]]), links: new Map() };
+    const found = () => links({ vps, nas: state('nas', ['wg0']), thief: stolen }, ['nas', 'thief'], ['nas', 'thief']);
+    expect(found).toThrow(/nas and thief have the same public key/);
+    const own = { keys: new Map([['wg0', keyOf('vps wg0')]]), links: new Map() };
+    expect(() => links({ vps, nas: own }, ['nas'])).toThrow(/vps and nas have the same public key/);
+  });
+
   it.each([
     ['has an older key', state('nas', ['wg0'])],
     ['has a key of another interface only', state('nas', ['wg0c'])],
@@ -126,3 +141,12 @@ it('tells and remembers a state without loss, and leaves out what is malformed',
     1,
   );
 });
+
+it.each(['../../run/x', 'wg0/../x', 'wg 0', '-rf', 'a'.repeat(16)])(
+  'takes %o from another host for no interface: it would become part of a path',
+  (name) => {
+    expect(parseLinks(`# link vps wg0b ${name} none staged\n# link vps ${name} wg0 none staged`)).toEqual(
+      new Map([['vps', []]]),
+    );
+  },
+);

@@ -45,6 +45,7 @@ describe('a hub and its spokes', () => {
       addresses: ['10.80.0.1', 'fd80::1'],
       listens: true,
       forwards: true,
+      internet: null,
       peers: [
         { name: 'nas', allowedIps: ['10.80.0.10/32', 'fd80::10/128', probe('nas')], ...spoke },
         { name: 'node', allowedIps: ['10.80.0.11/32', probe('node')], ...spoke },
@@ -58,6 +59,7 @@ describe('a hub and its spokes', () => {
       addresses: ['10.80.0.10', 'fd80::10'],
       listens: false,
       forwards: false,
+      internet: null,
       peers: [{ ...gateway, allowedIps: ['10.80.0.0/24', 'fd80::/64', probe('vps')] }],
     });
   });
