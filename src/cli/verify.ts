@@ -24,12 +24,16 @@ const subjects: Readonly<Record<string, Subject>> = {
     description: 'packets from every host and from here: what a flow allows is let in, and nothing else',
     load: async () => (await import('./verify/firewall.ts')).verifyFirewall,
   },
+  containers: {
+    description: 'running containers: none has what leads to its host, such as the socket of the engine',
+    load: async () => (await import('./verify/containers.ts')).verifyContainers,
+  },
 };
 
 export function register(program: Command): void {
   const command = program
     .command('verify [what]')
-    .description('prove with real packets that the hosts hold what the inventory says: firewall')
+    .description('prove that the hosts hold what the inventory says: firewall, containers')
     .option('-i, --inventory <file>', 'the inventory; default: that of this folder')
     .addOption(new Option('--output <form>', 'how to show it').choices(['plain', 'json']).default('plain'))
     .addOption(new Option('--ports <list>', 'further ports to try, such as 5000,8000-8010').argParser(portList));
@@ -41,13 +45,17 @@ firewall: every host, and this machine, begins connections and sends datagrams t
 of the flows, on those beside them and on those that are often open by mistake. What comes to a host and what its rules let in is
 noted there by a table of nftables that drops nothing, and that is gone afterwards. --limit says which hosts are tried; all of
 them try.
-Exit codes, for monitoring: 0 as declared, 1 something is open without a flow or a flow is blocked, 3 a host could not be asked,
+containers: what Docker and Podman run on each host, and what of it is privileged, shares namespaces of the host, mounts the socket of
+the engine or files of the host, or has more capabilities or devices. What is meant to be so is told to the role containers
+(accepted).
+Exit codes, for monitoring: 0 as declared, 1 something is open without a flow, a flow is blocked, or a container has more than it should, 3 a host could not be asked,
 4 usage or inventory error. Without a word: what there is.
 
 Examples:
   lab verify
   lab verify firewall
   lab verify firewall --limit vps --ports 5000,8000-8010
+  lab verify containers --limit nas
   lab verify firewall --output json | jq -r '.findings[] | select(.kind == "open")'`,
     )
     .action(async (what: string | undefined, options: VerifyOptions) => {
