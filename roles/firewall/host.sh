@@ -103,6 +103,7 @@ ufw_load() {
 ufw_state() {
 	[ -e /etc/ufw/user.rules ] || return 0
 	echo 'ufw installed'
+	! command -v dockerd >/dev/null || echo docker
 	ufw_enabled || return 0
 	echo 'other ufw'
 	! ufw_hooked || echo 'ufw hooked'

@@ -1,6 +1,7 @@
 import type { Packet } from '../../roles/firewall/evaluate.ts';
 import type { Finding, Verdict } from '../../roles/firewall/verify/judge.ts';
 import { tableLines } from './table.ts';
+import { visibleLine } from './visible.ts';
 
 /** A line for each host that was tried, and one for each thing that is not as declared. */
 export function verdictLines(verdicts: readonly Verdict[]): string[] {
@@ -15,9 +16,16 @@ export function verdictLines(verdicts: readonly Verdict[]): string[] {
   );
   const findings = verdicts.flatMap((verdict) => verdict.findings);
   const untried = verdicts.filter(isUntried).map(({ host }) => `nothing came to ${host}: nothing is proven`);
+  const tables = verdicts
+    .filter((verdict) => verdict.tables.length > 0)
+    .map(
+      (verdict) =>
+        `${verdict.host} also has tables of others, which stay: ${verdict.tables.map(visibleLine).join(', ')}`,
+    );
   return [
     ...table,
     '',
+    ...(tables.length === 0 ? [] : [...tables, '']),
     ...(findings.length + untried.length === 0 ? ['as declared'] : [...sentencesOf(findings), ...untried]),
   ];
 }
@@ -66,7 +74,7 @@ function portsOf(packets: readonly Packet[]): string {
 /** As in `lab verify firewall --output json`: part of the interface, see docs/cli.md. */
 export function verdictRecord(verdicts: readonly Verdict[]): Record<string, unknown> {
   return {
-    verdicts: verdicts.map(({ host, declared, others }) => ({ host, declared, others })),
+    verdicts: verdicts.map(({ host, declared, others, tables }) => ({ host, declared, others, tables })),
     findings: verdicts.flatMap(({ findings }) =>
       findings.map(({ kind, from, host, packet, reason }) => ({ kind, from, to: host, ...packet, reason })),
     ),

@@ -10,7 +10,7 @@ const rule = z.custom<UfwRule>();
  * The rules that ufw(8) keeps for its user, as far as they are ours: written where ufw has them, and loaded without a moment
  * without rules. Those of others stay, before ours.
  *
- * @throws LabError PLAN_IMPOSSIBLE when ufw is not there, its files are not its own, or the rules would not let in the login in use
+ * @throws LabError PLAN_IMPOSSIBLE when ufw is not there, or Docker is, its files are not its own, or the rules would not let in the login in use
  */
 export const ufwRules = defineResource({
   type: 'ufw-rules',
@@ -33,6 +33,7 @@ export const ufwRules = defineResource({
       policies: policiesIn(textOf(defaults) ?? ''),
       isActive: all('other').some(([name]) => name === 'ufw'),
       isHooked: all('ufw').some(([word]) => word === 'hooked'),
+      hasDocker: all('docker').length > 0,
       live: {
         ipv4: all('ufw4').map((words) => words.join(' ')),
         ipv6: all('ufw6').map((words) => words.join(' ')),
@@ -40,7 +41,7 @@ export const ufwRules = defineResource({
       login: all('login')[0] ?? null,
     };
   },
-  diff({ rules, admitted }, { texts, policies, isActive, isHooked, live, login }): readonly Change[] {
+  diff({ rules, admitted }, { texts, policies, isActive, isHooked, hasDocker, live, login }): readonly Change[] {
     if (texts.ipv4 === null || texts.ipv6 === null) {
       if (rules === null) return [];
       throw new LabError('PLAN_IMPOSSIBLE', 'ufw is not installed on this host', {
@@ -49,6 +50,12 @@ export const ufwRules = defineResource({
         hint: "apt install ufw, or leave params.firewall.backend at 'nftables'",
       });
     }
+    if (rules !== null && hasDocker)
+      throw new LabError('PLAN_IMPOSSIBLE', 'ports that Docker publishes go past ufw: nothing would hold them', {
+        expected: 'no Docker daemon on a host whose rules ufw holds',
+        found: 'dockerd',
+        hint: "take params.firewall.backend: 'nftables' for this host, and: ufw disable",
+      });
     if (rules !== null) refuseLockOut(admitted, login);
     const before: Record<Family, string> = { ipv4: texts.ipv4, ipv6: texts.ipv6 };
     const after = {

@@ -8,6 +8,8 @@ export interface Notes {
   readonly entered: ReadonlySet<string>;
   /** The address from which this machine's login comes, and the one to which; null without SSH. */
   readonly login: { readonly from: string; readonly to: string } | null;
+  /** Tables of nftables that are not ours: `ip nat`. */
+  readonly others: readonly string[];
 }
 
 /** A probe, and whether it is known which source the other side sees. */
@@ -36,6 +38,8 @@ export interface Verdict {
   /** Probes without one that came to the host, and how many of them were let in. */
   readonly others: { readonly came: number; readonly entered: number };
   readonly findings: readonly Finding[];
+  /** Tables of others on the host, which are left as they are. */
+  readonly tables: readonly string[];
 }
 
 /** `10.77.0.50 > 10.77.0.10 tcp 443` */
@@ -53,7 +57,7 @@ export function judge(
   host: string,
   policy: Policy,
   probes: readonly SentProbe[],
-  { came, entered }: Notes,
+  { came, entered, others: tables }: Notes,
   nameOf: (address: string) => string,
 ): Verdict {
   const tried = new Set(probes.map(({ destination, protocol, port }) => `${destination} ${protocol} ${port}`));
@@ -85,6 +89,7 @@ export function judge(
     declared: { sent: declared.length, entered: declared.length - missing.length },
     others: { came: strangers.length, entered: open.length },
     findings: [...open, ...missing],
+    tables,
   };
 }
 
@@ -92,15 +97,17 @@ export function judge(
 export function parseNotes(text: string): Notes {
   const came = new Set<string>();
   const entered = new Set<string>();
+  const others: string[] = [];
   let login: Notes['login'] = null;
   for (const line of text.split('\n')) {
     const [word, ...rest] = line.trim().split(' ');
     if (word === 'login') login = { from: rest[0] ?? '', to: rest[2] ?? '' };
+    if (word === 'other') others.push(rest.join(' '));
     if (word !== 'came' && word !== 'entered') continue;
     const [source, destination, protocol, port] = rest.filter((part) => part !== '.');
     if (source === undefined || destination === undefined || protocol === undefined || port === undefined) continue;
     const name = protocol === '6' || protocol === 'tcp' ? 'tcp' : 'udp';
     (word === 'came' ? came : entered).add(noteOf({ source, destination, protocol: name, port: Number(port) }));
   }
-  return { came, entered, login };
+  return { came, entered, login, others };
 }

@@ -6,7 +6,7 @@
 #        … send PROTOCOL,ADDRESS,PORT…
 #                             begins a TCP connection to each, or sends a datagram
 #        … source ADDRESS…    what this host's address is for whom it talks to there
-#        … seen               PHASE SOURCE . DESTINATION . PROTOCOL . PORT, and where this login comes from
+#        … seen               PHASE SOURCE . DESTINATION . PROTOCOL . PORT, where this login comes from, and tables of others
 #        … disarm
 set -u
 PATH=$PATH:/usr/sbin:/sbin
@@ -109,6 +109,7 @@ seen() {
 			echo
 		done
 	done
+	nft list tables | sed -n '/^table inet lab\(_internet\|_verify\)\{0,1\}$/!s/^table /other /p'
 	pid=$$
 	while [ "${pid:-0}" -gt 1 ]; do
 		connection=$(tr '\0' '\n' <"/proc/$pid/environ" 2>/dev/null | sed -n 's/^SSH_CONNECTION=//p')

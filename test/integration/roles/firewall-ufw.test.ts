@@ -82,6 +82,17 @@ it('refuses rules that would not let in the login in use', async () => {
   expect(await open()).toEqual([22, 9999]);
 });
 
+it('is refused with Docker, whose published ports go past it', async () => {
+  const { gateway } = tunnel.hosts;
+  await gateway.sh('ln -s /bin/true /usr/local/bin/dockerd');
+  const refused = await apply();
+  await gateway.sh('rm /usr/local/bin/dockerd');
+  expect(refused).toMatchObject({
+    code: 'PLAN_IMPOSSIBLE',
+    message: expect.stringContaining('ports that Docker publishes go past ufw'),
+  });
+});
+
 it('is not mixed with a table of our own', async () => {
   expect(await apply(firewall())).toMatchObject({
     code: 'PLAN_IMPOSSIBLE',

@@ -85,7 +85,8 @@ describe('lab verify firewall', () => {
       nft insert rule inet lab forward meta l4proto tcp ct original proto-dst 8091 accept`);
     const { exitCode, stdout, stderr } = await verify('--ports', '8091-8092', '--output', 'json');
     await gateway.sh('nft delete table ip published; lab-firewall load');
-    const { findings } = JSON.parse(stdout);
+    const { findings, verdicts } = JSON.parse(stdout);
+    expect(verdicts[0].tables).toEqual(['ip published']);
     const told = findings.map(({ kind, port }: Record<string, unknown>) => `${kind} ${port}`);
     expect({ exitCode, stderr, told: [...new Set(told)] }).toEqual({ exitCode: 1, stderr: '', told: ['open 8091'] });
   });

@@ -64,6 +64,7 @@ describe('what a host noted', () => {
     came: new Set(came),
     entered: new Set(entered),
     login: null,
+    others: [],
   });
   const note = (port: number, source = '10.77.1.11') => `${source} > 10.77.1.10 udp ${port}`;
   const verdict = (probes: readonly SentProbe[], found: Notes) =>
@@ -76,6 +77,7 @@ describe('what a host noted', () => {
       declared: { sent: 1, entered: 1 },
       others: { came: 1, entered: 0 },
       findings: [],
+      tables: [],
     });
     expect(verdictLines([found]).at(-1)).toBe('as declared');
   });
@@ -116,17 +118,24 @@ describe('what a host noted', () => {
       probe(port, { host: 'vps', destination: '198.51.100.10', protocol: 'tcp', source: null }),
     );
     const both = new Set([2222, 2223].map(note));
-    const found = judge('vps', policy, probes, { came: both, entered: both, login: null }, () => 'somebody');
+    const found = judge(
+      'vps',
+      policy,
+      probes,
+      { came: both, entered: both, login: null, others: [] },
+      () => 'somebody',
+    );
     expect(found.findings).toMatchObject([{ kind: 'open', packet: { port: 2223 } }]);
   });
 
   it('is read as nft(8) prints it', () => {
     const text =
-      'came 10.77.1.11 . 10.77.1.10 . 17 . 8000\nentered fd80::1 . fd80::10 . 6 . 22\n\nlogin 192.0.2.7 50000 10.77.1.10 22\n';
+      'came 10.77.1.11 . 10.77.1.10 . 17 . 8000\nentered fd80::1 . fd80::10 . 6 . 22\n\nother ip nat\nlogin 192.0.2.7 50000 10.77.1.10 22\n';
     expect(parseNotes(text)).toEqual({
       came: new Set(['10.77.1.11 > 10.77.1.10 udp 8000']),
       entered: new Set(['fd80::1 > fd80::10 tcp 22']),
       login: { from: '192.0.2.7', to: '10.77.1.10' },
+      others: ['ip nat'],
     });
   });
 });
