@@ -1,3 +1,4 @@
+import { isRunOfStep } from '../playbook/procedure.ts';
 import { FactLoader } from '../remote/facts/loader.ts';
 import type { ExitCode } from '../shared/errors.ts';
 import { LabError } from '../shared/errors.ts';
@@ -153,7 +154,9 @@ class HostRollback {
       host: this.#report.host,
       expected: 'every file as the run left it',
       found: told.join('; '),
-      hint: 'look at the difference with "lab rollback … --check --diff"; --force puts the old state back all the same',
+      hint: conflicts.some(({ laterRun }) => isStep(runs, laterRun))
+        ? "a procedure across hosts came after it, such as a rotation, and destroyed what was before; roles are taken away with state: 'absent'"
+        : 'look at the difference with "lab rollback … --check --diff"; --force puts the old state back all the same',
     });
   }
 
@@ -212,4 +215,10 @@ function nothingHere({ role, run }: RollbackSelection): string {
 
 function described({ key, title, role, changes }: ActionPlan): PlannedResource {
   return { resource: key, title, role, at: null, outcome: 'change', changes };
+}
+
+/** Whether a run was a step of a procedure, whose other hosts know of what it did. */
+function isStep(runs: readonly JournaledRun[], run: string | undefined): boolean {
+  const meta = runs.find((one) => one.run === run)?.meta;
+  return meta !== undefined && isRunOfStep(meta.playbook);
 }

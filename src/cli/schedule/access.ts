@@ -48,7 +48,7 @@ async function loginTo({ name, connection }: Host, inventory: Inventory, lock: L
   if (lock.pinned(name).length === 0) {
     throw new LabError('HOST_KEY_UNKNOWN', `the host key of ${name} is not in the lock file`, {
       expected: 'the key of every host that the job logs in to, as nobody is there to be asked',
-      hint: `lab doctor ${name}`,
+      hint: `"lab exec ${name} -- true" pins it when it is met for the first time; the keys of a sandbox are pinned in .lab, not for a job`,
     });
   }
   const { user, address, port, proxyJump } = await resolveEndpoint({ ...connection, name });

@@ -101,9 +101,9 @@ export async function findJob(name: string, field: Field, forks: number): Promis
   }
   throw new LabError('SCHEDULE_JOB', `there is no scheduled job "${name}"`, {
     found: `looked on ${field.controls.map((control) => control.name).join(', ')}`,
-    hint: suggestion(
+    hint: `${suggestion(
       name,
       jobs.map(({ status }) => status.job.name),
-    ),
+    )}; what an interrupted set-up left goes with: lab schedule remove ${name} --on HOST`,
   });
 }
