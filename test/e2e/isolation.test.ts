@@ -12,6 +12,7 @@ const run = promisify(execFile);
 const at = {
   vps: { ipv4: '10.73.0.10', ipv6: 'fd73::10', inside: { ipv4: '10.83.0.1', ipv6: 'fd83::1' } },
   nas: { ipv4: '10.73.1.10', ipv6: 'fd73:0:0:1::10', inside: { ipv4: '10.83.0.10', ipv6: 'fd83::10' } },
+  node: { ipv4: '10.73.1.11', ipv6: 'fd73:0:0:1::11' },
   client: { ipv4: '10.73.0.50', ipv6: 'fd73::32' },
 } as const;
 
@@ -175,6 +176,7 @@ describe('what nmap finds', () => {
 
   it.each(['ipv4', 'ipv6'] as const)('from home (%s)', async (family) => {
     expect(await tcp('router', at.nas[family])).toEqual(['22/tcp']);
+    expect(await tcp('router', at.node[family])).toEqual(['22/tcp']);
     expect(await udp('router', at.nas[family])).toEqual([]);
   });
 
