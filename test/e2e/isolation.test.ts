@@ -152,7 +152,7 @@ describe('what nmap finds', () => {
   /** Ports that answer, as open or closed: nothing else gets through. */
   async function reachable(from: string, address: string, words: string): Promise<string[]> {
     const six = address.includes(':') ? '-6' : '';
-    const scan = `nmap ${six} -n -Pn --min-rate 20000 --max-retries 1 ${words} -oG - ${address}`;
+    const scan = `nmap ${six} -n -Pn ${words} -oG - ${address}`;
     const image = (
       await run('docker', ['inspect', '--format', '{{.Config.Image}}', `${sandbox}-internet`])
     ).stdout.trim();
@@ -162,27 +162,32 @@ describe('what nmap finds', () => {
       ([, port, , protocol]) => `${port}/${protocol}`,
     );
   }
-  const tcp = (from: string, address: string) => reachable(from, address, '-sS -p-');
+  /** All ports in a hurry, in which a busy machine may lose an answer; those that are looked for with patience as well. */
+  async function tcp(from: string, address: string, looked: readonly number[]): Promise<string[]> {
+    const every = await reachable(from, address, '-sS -p- --min-rate 20000 --max-retries 1');
+    const some = await reachable(from, address, `-sS -p ${looked.join(',')} --max-retries 6`);
+    return [...new Set([...every, ...some])].sort((a, b) => Number.parseInt(a, 10) - Number.parseInt(b, 10));
+  }
   const udp = (from: string, address: string) =>
-    reachable(from, address, '-sU -p 53,67,123,161,500,1900,4999-5001,5353,51820-51824');
+    reachable(from, address, '-sU -p 53,67,123,161,500,1900,4999-5001,5353,51820-51824 --max-retries 6');
 
   beforeAll(() => inside('vps', publish));
 
   it.each(['ipv4', 'ipv6'] as const)('from outside: what the internet may reach (%s)', async (family) => {
-    expect(await tcp('internet', at.vps[family])).toEqual(['22/tcp', '8080/tcp']);
+    expect(await tcp('internet', at.vps[family], [22, 8080])).toEqual(['22/tcp', '8080/tcp']);
     // The tunnel says nothing to strangers: those of its ports show on which nothing hears.
     expect(await udp('internet', at.vps[family])).toEqual(['51820/udp', '51822/udp', '51823/udp']);
   });
 
   it.each(['ipv4', 'ipv6'] as const)('from home (%s)', async (family) => {
-    expect(await tcp('router', at.nas[family])).toEqual(['22/tcp']);
-    expect(await tcp('router', at.node[family])).toEqual(['22/tcp']);
+    expect(await tcp('router', at.nas[family], [22])).toEqual(['22/tcp']);
+    expect(await tcp('router', at.node[family], [22])).toEqual(['22/tcp']);
     expect(await udp('router', at.nas[family])).toEqual([]);
   });
 
   it.each(['ipv4', 'ipv6'] as const)('from inside the tunnel (%s)', async (family) => {
-    expect(await tcp('node', at.nas.inside[family])).toEqual(['445/tcp', '9100/tcp']);
+    expect(await tcp('node', at.nas.inside[family], [445, 9100])).toEqual(['445/tcp', '9100/tcp']);
     expect(await udp('node', at.nas.inside[family])).toEqual(['5000/udp']);
-    expect(await tcp('nas', at.vps.inside[family])).toEqual([]);
+    expect(await tcp('nas', at.vps.inside[family], [22, 8080])).toEqual([]);
   });
 });
