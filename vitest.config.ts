@@ -24,6 +24,9 @@ export default defineConfig({
           include: ['test/unit/**/*.test.ts', 'test/cases/**/*.test.ts', 'test/types/**/*.test.ts'],
           testTimeout: 10_000,
           ...whole,
+          // Modules are loaded once for all files of a worker: none keeps what another could trip over.
+          isolate: false,
+          maxWorkers: 2,
           typecheck: {
             enabled: true,
             include: ['test/types/**/*.test-d.ts'],
