@@ -1,6 +1,6 @@
 import { type Host, type Inventory, LabError } from '../../../src/index.ts';
 import { internetTable, leavesByTunnel, tunnelMark } from '../../wireguard/internet.ts';
-import { tunnelOf } from '../../wireguard/mesh.ts';
+import { type Tunnel, tunnelOf } from '../../wireguard/mesh.ts';
 import { slots } from '../../wireguard/params.ts';
 import { AddressSet, families } from '../address-set.ts';
 import type { Params } from '../params.ts';
@@ -45,11 +45,7 @@ export function wayOutOf(host: Host, inventory: Inventory, policy: Policy, param
       'an address on a network with tunnel: true, and the role wireguard',
       'give it one, or leave out the parameter',
     );
-  const carried = policy.permits.some(
-    ({ from, to }) =>
-      to.who === 'internet' && from.hosts.has(host.name) && from.addresses.overlaps(AddressSet.of(tunnel.addresses)),
-  );
-  if (!carried)
+  if (!leadsOut(policy, tunnel))
     throw problem(
       `no flow leads from ${host.name} to the internet: nothing that it sends there would be carried`,
       `a flow such as { from: '${host.name}', to: 'internet', ports: [80, 443], reason: 'updates' }`,
@@ -73,14 +69,16 @@ export function carriedBy(gateway: Host, inventory: Inventory, policy: Policy): 
     .filter((host) => {
       const tunnelParams = leavesByTunnel(host) ? tunnelParamsOf(host, inventory) : undefined;
       if (tunnelParams === undefined) return false;
-      const { internet, addresses } = tunnelOf(host, inventory, tunnelParams);
-      const own = AddressSet.of(addresses);
-      return (
-        internet === gateway.name &&
-        policy.permits.some(({ from, to }) => to.who === 'internet' && from.addresses.overlaps(own))
-      );
+      const tunnel = tunnelOf(host, inventory, tunnelParams);
+      return tunnel.internet === gateway.name && leadsOut(policy, tunnel);
     })
     .map(({ name }) => name);
+}
+
+/** Whether a flow leads from there to the internet: without one the gateway would carry nothing. */
+function leadsOut({ permits }: Policy, { addresses }: Tunnel): boolean {
+  const own = AddressSet.of(addresses);
+  return permits.some(({ from, to }) => to.who === 'internet' && from.addresses.overlaps(own));
 }
 
 /** Preferences of our rules (ip-rule(8)), before those of the main table. */

@@ -17,7 +17,7 @@ const inspect = `for engine in docker podman; do
   command -v "$engine" >/dev/null || continue
   names=$("$engine" ps -q) || exit 1
   printf 'engine %s %s\\n' "$engine" "$(printf '%s' "$names" | grep -c .)"
-  [ -z "$names" ] || "$engine" inspect $names | tr -d '\\n' || exit 1
+  [ -z "$names" ] || "$engine" inspect $names 2>/dev/null | tr -d '\\n'
   echo
 done`;
 
@@ -64,19 +64,24 @@ async function look(session: Session, host: Host): Promise<Found> {
   const engines: string[] = [];
   const risks: Found['risks'][number][] = [];
   let running = 0;
+  let unread = 0;
   for (const line of text.split('\n')) {
     const [, engine, count] = /^engine (\S+) (\d+)$/.exec(line) ?? [];
     if (engine !== undefined) {
       engines.push(engine);
       running += Number(count);
+      if (count !== '0') unread++;
     } else if (line.startsWith('['))
       try {
+        unread--;
         for (const risk of risksOf(line))
           risks.push({ ...risk, accepted: accepted[risk.container]?.includes(risk.kind) === true });
       } catch (error) {
         throw failed((error as Error).message);
       }
   }
+  // What was not read is not without risks.
+  if (unread > 0) throw failed(text);
   return { host: host.name, running, engines, risks };
 }
 
