@@ -54,11 +54,13 @@ import inventory from '../inventory/index.ts';
 export default definePlaybook({ inventory, plays: [{ name: 'all', hosts: ['all'], roles: [wireguard, firewall] }] });
 `;
 
-/** A container as Docker has it: behind a bridge, with two ports that it publishes; one of them nobody may reach. */
-const publish = `ip link add docker0 type bridge && ip address add 172.18.0.1/16 dev docker0 && ip link set docker0 up
+/** A container as Docker has it: behind a bridge. */
+const container = `ip link add docker0 type bridge && ip address add 172.18.0.1/16 dev docker0 && ip link set docker0 up
   ip netns add container && ip link add wire type veth peer name eth0 netns container && ip link set wire master docker0 up
   ip -n container address add 172.18.0.2/16 dev eth0 && ip -n container link set eth0 up && ip -n container link set lo up
-  ip -n container route add default via 172.18.0.1
+  ip -n container route add default via 172.18.0.1`;
+/** With two ports that it publishes; one of them nobody may reach. */
+const publish = `${container}
   nft add table ip published; nft 'add chain ip published to { type nat hook prerouting priority dstnat; }'
   nft add rule ip published to fib daddr type local tcp dport '{ 8080, 8081 }' dnat to 172.18.0.2`;
 
@@ -102,6 +104,17 @@ describe('what leaves the home', () => {
   it.each(['ipv4', 'ipv6'] as const)('has the address of the gateway, where the model says so (%s)', async (family) => {
     expect(await inside('nas', connect(family))).toContain(at.vps[family]);
     expect(await inside('node', connect(family))).not.toContain(at.vps[family]);
+  });
+
+  it('is what containers send, too', async () => {
+    // As Docker has it: a bridge, and a translation of what leaves it.
+    await inside(
+      'nas',
+      `sysctl -qw net.ipv4.ip_forward=1; ${container}
+      nft add table ip masked; nft 'add chain ip masked post { type nat hook postrouting priority srcnat; }'
+      nft add rule ip masked post ip saddr 172.18.0.0/16 oifname != docker0 masquerade`,
+    );
+    expect(await inside('nas', `ip netns exec container ${connect('ipv4')}`)).toContain(at.vps.ipv4);
   });
 
   it('goes on through a rotation of keys', async () => {
