@@ -8,7 +8,18 @@ export type { GroupNameOf, HostNameOf, HostPattern, TypedInventory } from './mod
 export { defineInventory } from './model/define-inventory.ts';
 export type { InventoryInput } from './model/input.ts';
 export { loadInventory } from './model/load-inventory.ts';
-export type { Device, Endpoint, Flow, Group, Host, Inventory, Network, PortRange, Service } from './model/types.ts';
+export type {
+  Device,
+  Endpoint,
+  Flow,
+  Group,
+  Host,
+  HttpOptions,
+  Inventory,
+  Network,
+  PortRange,
+  Service,
+} from './model/types.ts';
 export type { ExportContext, Exports, Play, Playbook, Role, RoleContext, RoleUse } from './playbook/contract.ts';
 export { definePlaybook } from './playbook/define-playbook.ts';
 export { defineRole } from './playbook/define-role.ts';

@@ -109,7 +109,10 @@ export function sideOf(endpoint: Endpoint, inventory: Inventory): Side | undefin
   if (endpoint.kind === 'namespace') return undefined;
   const { kind, name } = endpoint;
   if (kind === 'host') return hostSide(name, inventory);
-  if (kind === 'service') return hostSide(inventory.services.get(name)?.host ?? '', inventory, name);
+  if (kind === 'service') {
+    const service = inventory.services.get(name);
+    return service === undefined ? undefined : serviceSide(service, inventory);
+  }
   if (kind === 'device') {
     const addresses = [...(inventory.devices.get(name)?.addresses.values() ?? [])].flat();
     return { name, hosts: new Set(), who: 'addresses', addresses: AddressSet.of(addresses) };
@@ -128,6 +131,18 @@ export function sideOf(endpoint: Endpoint, inventory: Inventory): Side | undefin
   };
 }
 
+/** All hosts that offer it. */
+function serviceSide({ name, host, replicas = [] }: Service, inventory: Inventory): Side {
+  if (replicas.length === 0) return hostSide(host, inventory, name);
+  const sides = [host, ...replicas].map((one) => hostSide(one, inventory));
+  return {
+    name,
+    hosts: new Set([host, ...replicas]),
+    who: 'addresses',
+    addresses: AddressSet.union(sides.map(({ addresses }) => addresses)),
+  };
+}
+
 /** From somebody to a service: directly, where its host can be reached, and through its gateways. */
 function permitsOfService(
   from: Side,
@@ -137,7 +152,7 @@ function permitsOfService(
   inventory: Inventory,
 ): Permit[] {
   const { protocol, mode, gateways } = service;
-  const to = hostSide(service.host, inventory, service.name);
+  const to = serviceSide(service, inventory);
   const ports = [{ first: service.port, last: service.port }];
   const others = gateways.filter((name) => name !== service.host);
   const outside = from.who === 'internet';
@@ -152,13 +167,14 @@ function permitsOfService(
     ...direct,
     ...gateways.flatMap((name): Permit[] => {
       const gateway = { ...hostSide(name, inventory), name: `${service.name} (${name})` };
+      const behind = (service.replicas ?? []).length > 0 || name !== service.host;
       return [
         { from, to: gateway, protocol: 'tcp', ports: webPorts, reason, origin },
         // HTTP/3 (RFC 9114) is over UDP.
         ...(mode === 'http'
           ? [{ from, to: gateway, protocol: 'udp' as const, ports: [httpsPort], reason, origin }]
           : []),
-        ...(name === service.host
+        ...(!behind
           ? []
           : [
               {

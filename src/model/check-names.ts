@@ -85,6 +85,7 @@ export function checkReferences(input: InventoryInput, names: DeclaredNames): Pr
   for (const [name, service] of Object.entries(input.services ?? {})) {
     refer(service.host, ['services', name, 'host'], 'hosts');
     for (const { item, path } of itemsAt(service.gateways, ['services', name, 'gateways'])) refer(item, path, 'hosts');
+    for (const { item, path } of itemsAt(service.replicas, ['services', name, 'replicas'])) refer(item, path, 'hosts');
   }
   for (const [index, flow] of (input.flows ?? []).entries()) {
     for (const side of ['from', 'to'] as const) {

@@ -9,10 +9,15 @@ export function checkServices(input: InventoryInput): Problem[] {
     const path = ['services', name];
     const names = (['public', 'private'] as const).flatMap((kind) =>
       itemsAt(service[kind], [...path, kind]).flatMap(({ item, path: at }) =>
-        problemsOfName(item, kind, at, name, owners),
+        problemsOfName(item, kind, at, { name, service }, owners),
       ),
     );
-    return [...problemsOfMode(service, path), ...names, ...problemsOfGateway(service, path, input)];
+    return [
+      ...problemsOfMode(service, path),
+      ...problemsOfHttp(service, path),
+      ...names,
+      ...problemsOfGateway(service, path, input),
+    ];
   });
 }
 
@@ -34,23 +39,66 @@ function problemsOfName(
   text: string,
   kind: 'public' | 'private',
   path: DocumentPath,
-  service: string,
+  { name, service }: { readonly name: string; readonly service: ServiceInput },
   owners: Map<string, string>,
 ): Problem[] {
   const bad = problemOfDnsName(text, kind, path);
   if (bad !== undefined) return [bad];
-  const key = `${kind} ${text}`;
-  const other = owners.get(key);
-  owners.set(key, service);
+  // Where TLS ends at the gateway, services share a name by their paths.
+  const below = kind === 'public' && modeOf(service) === 'http' ? normalPath(service.http?.path) : '';
+  const key = `${kind} ${text} ${below}`;
+  const whole = `${kind} ${text}`;
+  const shared = modeOf(service) === 'http' && kind === 'public' ? 'shared' : name;
+  const other = owners.get(key) ?? (owners.get(whole) === undefined || owners.get(whole) === shared ? undefined : name);
+  owners.set(key, name);
+  owners.set(whole, shared);
   if (other === undefined) return [];
   return [
     {
       message: `two services have the ${kind} name "${text}"`,
       path,
       expected: 'a name of its own',
-      found: `${text}, which "${other}" has already`,
+      found:
+        other === name
+          ? `${text}, which a service of another mode has already`
+          : `${text}, which "${other}" has already`,
+      ...(kind === 'public' && modeOf(service) === 'http'
+        ? { hint: "services of mode http share a name by their paths: http: { path: '/api' }" }
+        : {}),
     },
   ];
+}
+
+/** How a gateway carries a service when it does not say so. */
+export function modeOf({ mode, protocol, public: names }: ServiceInput): NonNullable<ServiceInput['mode']> {
+  if (mode !== undefined) return mode;
+  const carried = protocol ?? 'tcp';
+  return carried === 'tcp' && listOf(names).length > 0 ? 'http' : carried;
+}
+
+/** `/api/` and `/api` are the same; the root is empty. */
+export function normalPath(path: string | undefined): string {
+  return (path ?? '').replace(/\/+$/, '');
+}
+
+function problemsOfHttp(service: ServiceInput, path: DocumentPath): Problem[] {
+  const mode = modeOf(service);
+  const problems: Problem[] = [];
+  if (service.http !== undefined && (mode !== 'http' || listOf(service.public).length === 0))
+    problems.push({
+      message: 'no gateway treats requests for this service',
+      path: [...path, 'http'],
+      expected: 'the mode "http" and a public name',
+      found: mode === 'http' ? 'no public name' : `the mode "${mode}"`,
+    });
+  if (listOf(service.replicas).length > 0 && mode !== 'http' && mode !== 'tls-passthrough')
+    problems.push({
+      message: 'a gateway that forwards packets takes one host',
+      path: [...path, 'replicas'],
+      expected: 'the mode "http" or "tls-passthrough"',
+      found: `the mode "${mode}"`,
+    });
+  return problems;
 }
 
 function problemOfDnsName(text: string, kind: 'public' | 'private', path: DocumentPath): Problem | undefined {
@@ -86,7 +134,7 @@ function problemsOfGateway(service: ServiceInput, path: DocumentPath, input: Inv
       expected: 'public names, or no gateway',
     }));
   }
-  if (gateways.length > 0 || isPublic(service.host, input)) return [];
+  if (gateways.length > 0 || defaultGateways(service, input).length > 0 || isPublic(service.host, input)) return [];
   return [
     {
       message: `nothing carries the public name to "${service.host}"`,
@@ -96,6 +144,16 @@ function problemsOfGateway(service: ServiceInput, path: DocumentPath, input: Inv
       hint: "add gateways: ['…']",
     },
   ];
+}
+
+/**
+ * Who carries public names when a service does not say: its own host when strangers can reach that, else every host that they
+ * can reach. What its own host only forwards to itself needs no gateway.
+ */
+export function defaultGateways(service: ServiceInput, input: InventoryInput): readonly string[] {
+  if (listOf(service.public).length === 0) return [];
+  if (isPublic(service.host, input)) return modeOf(service) === 'http' ? [service.host] : [];
+  return Object.keys(input.hosts).filter((host) => isPublic(host, input));
 }
 
 function isPublic(host: string, input: InventoryInput): boolean {

@@ -92,8 +92,32 @@ export interface ServiceInput<HostName extends string = string> {
   readonly public?: OneOrMore<string> | undefined;
   /** DNS names that resolve only inside. */
   readonly private?: OneOrMore<string> | undefined;
-  /** Hosts that carry the public names. */
+  /** Hosts that carry the public names. Default: the service's own host when it is on a public network, else all that are. */
   readonly gateways?: OneOrMore<HostName> | undefined;
+  /** Further hosts that offer the same on the same port; a gateway takes those that answer. Mode `http` and `tls-passthrough`. */
+  readonly replicas?: OneOrMore<HostName> | undefined;
+  /** How the gateway treats requests. Mode `http`. */
+  readonly http?: HttpInput | undefined;
+}
+
+/** How a gateway treats the requests for a service of mode `http`. */
+export interface HttpInput {
+  /** Only requests below this path: `/api`. Several services share a name by it; the longest that fits is taken. Default all. */
+  readonly path?: string | undefined;
+  /** Who may ask: everybody, or those in private networks and the tunnel alone. Default `everyone`. */
+  readonly access?: 'everyone' | 'inside' | undefined;
+  /** User → hash of the password, as `caddy hash-password` prints it (bcrypt). */
+  readonly users?: { readonly [user: string]: Secret | string } | undefined;
+  /** URL that says whether a request may pass (2xx) and what is answered otherwise: `http://10.80.0.11:9091/api/verify`. */
+  readonly authorizer?: string | undefined;
+  /** Path that answers 2xx while the service is well; asked every ten seconds. Without it a failed request says so. */
+  readonly health?: string | undefined;
+  /** The service itself speaks TLS: `verified` by the gateway, or `unverified` (its own certificate). Default plain HTTP. */
+  readonly tls?: 'verified' | 'unverified' | undefined;
+  /** Response headers beyond those of the gateway; null takes one away. */
+  readonly headers?: { readonly [name: string]: string | null } | undefined;
+  /** Largest body of a request, such as `50MB`. Default any. */
+  readonly maxBody?: string | undefined;
 }
 
 export interface FlowInput<Name extends string = string> {

@@ -1,16 +1,16 @@
 import type { SourceLocation } from '../shared/errors.ts';
 import { checkCycles, checkNames, checkReferences, type DeclaredNames, declaredNames } from './check-names.ts';
 import { checkNetworks } from './check-network.ts';
-import { checkFlows, checkServices } from './check-services.ts';
+import { checkFlows, checkServices, defaultGateways, modeOf, normalPath } from './check-services.ts';
 import { checkConnections, checkFallbacks, resolveConnection } from './connection.ts';
-import type { EndpointInput, FlowInput, InventoryInput, PortRangeInput, ServiceInput } from './input.ts';
+import type { EndpointInput, FlowInput, HttpInput, InventoryInput, PortRangeInput, ServiceInput } from './input.ts';
 import { formatPrefix, parsePrefix } from './ip-address.ts';
 import { groupsOf, layersOf, mergeLayers } from './layers.ts';
 import { type Locate, listOf, type Problem, throwProblems } from './problems.ts';
 import { projectRoot } from './project-root.ts';
 import { type ResolvedAddresses, resolveAddresses } from './resolve-addresses.ts';
 import { checkShape } from './schema-check.ts';
-import type { Device, Endpoint, Flow, Group, Host, Inventory, PortRange, Service } from './types.ts';
+import type { Device, Endpoint, Flow, Group, Host, HttpOptions, Inventory, PortRange, Service } from './types.ts';
 
 /** Where a document came from, for messages and relative paths. */
 export interface InventorySource {
@@ -93,7 +93,7 @@ function build(input: InventoryInput, { names, source, addresses }: Known): Inve
       }),
     ),
     networks,
-    services: mapEntries(input.services ?? {}, buildService),
+    services: mapEntries(input.services ?? {}, (service, name) => buildService(service, name, input)),
     flows: (input.flows ?? []).map((flow) => buildFlow(flow, names)),
   };
 }
@@ -112,18 +112,32 @@ function buildHost(input: InventoryInput, name: string, root: string, locate: Lo
   };
 }
 
-function buildService(service: ServiceInput, name: string): Service {
+function buildService(service: ServiceInput, name: string, input: InventoryInput): Service {
   const names = listOf(service.public);
   const protocol = service.protocol ?? (service.mode === 'udp' ? 'udp' : 'tcp');
+  const gateways = listOf(service.gateways);
+  const mode = modeOf(service);
   return {
     name,
     host: service.host,
     port: service.port,
     protocol,
-    mode: service.mode ?? (protocol === 'tcp' && names.length > 0 ? 'http' : protocol),
+    mode,
     public: names,
     private: listOf(service.private),
-    gateways: listOf(service.gateways),
+    gateways: gateways.length > 0 ? gateways : defaultGateways(service, input),
+    replicas: listOf(service.replicas).filter((host) => host !== service.host),
+    http: mode === 'http' && names.length > 0 ? buildHttp(service.http) : undefined,
+  };
+}
+
+function buildHttp({ path, access, users, headers, ...rest }: HttpInput = {}): HttpOptions {
+  return {
+    ...rest,
+    path: normalPath(path),
+    access: access ?? 'everyone',
+    users: new Map(Object.entries(users ?? {})),
+    headers: new Map(Object.entries(headers ?? {})),
   };
 }
 

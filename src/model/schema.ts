@@ -18,6 +18,8 @@ const secret = z
   .instanceof(Secret, { error: 'has to be a secret, never plain text in the inventory' })
   .meta({ type: 'string', description: 'A secret by its path in the secrets file: !secret path (YAML).' });
 
+const bcryptExpected = 'a bcrypt hash as "caddy hash-password" prints it, beginning with $2a$';
+
 const params = named(named(z.unknown())).describe('Role name to values for the parameters of that role.');
 
 /** What an entry of `fallback` can say, and so can the host itself. */
@@ -87,6 +89,48 @@ const host = z.strictObject({
 
 const device = z.strictObject({ owner: text.optional(), addresses });
 
+const urlPath = z
+  .string()
+  .regex(/^\/[A-Za-z0-9._~!$&'()*+,;=:@%/-]*$/, { error: 'a path such as "/api"' })
+  .describe('/api');
+const http = z.strictObject({
+  path: urlPath.describe('Only requests below this path; several services share a name by it.').optional(),
+  access: z.enum(['everyone', 'inside']).describe('Who may ask. Default everyone.').optional(),
+  users: z
+    .record(
+      z.string().regex(/^[A-Za-z0-9._@-]{1,64}$/, { error: 'a user name of letters, digits and "._@-"' }),
+      z.union([secret, z.string().regex(/^\$2[aby]\$\d\d\$[A-Za-z0-9./]{53}$/, { error: bcryptExpected })]),
+    )
+    .describe('User to the hash of the password, as caddy hash-password prints it.')
+    .optional(),
+  authorizer: z
+    .string()
+    .regex(/^https?:\/\/[A-Za-z0-9.:[\]-]+(\/[A-Za-z0-9._~/?=&%-]*)?$/, {
+      error: 'a URL such as "http://10.80.0.11:9091/api/verify"',
+    })
+    .describe('URL that says whether a request may pass.')
+    .optional(),
+  health: urlPath.describe('Path that answers 2xx while the service is well.').optional(),
+  tls: z.enum(['verified', 'unverified']).describe('The service itself speaks TLS. Default plain HTTP.').optional(),
+  headers: z
+    .record(
+      z.string().regex(/^[A-Za-z0-9-]+$/, { error: 'a header name such as "X-Robots-Tag"' }),
+      z
+        .string()
+        .regex(/^(?!.*\{\$)[\t\x20-\x5f\x61-\x7e]*$/, {
+          error: 'printable ASCII on one line (RFC 9110 5.5), without a backtick and without "{$"',
+        })
+        .nullable(),
+    )
+    .describe('Response headers; null takes one away.')
+    .optional(),
+  maxBody: z
+    .string()
+    .regex(/^[1-9]\d*(KB|MB|GB)$/, { error: 'a size such as "50MB"' })
+    .describe('Largest body of a request, such as 50MB. Default any.')
+    .optional(),
+});
+
 const service = z.strictObject({
   host: text,
   port,
@@ -97,7 +141,13 @@ const service = z.strictObject({
     .optional(),
   public: oneOrMore(text).describe('Public DNS names; they need a gateway or a host on a public network.').optional(),
   private: oneOrMore(text).describe('DNS names that resolve only inside.').optional(),
-  gateways: oneOrMore(text).describe('Hosts that carry the public names.').optional(),
+  gateways: oneOrMore(text)
+    .describe(
+      'Hosts that carry the public names. Default: its own when that is on a public network, else all that are.',
+    )
+    .optional(),
+  replicas: oneOrMore(text).describe('Further hosts that offer the same on the same port.').optional(),
+  http: http.describe('How the gateway treats requests. Mode http.').optional(),
 });
 
 const endpoint = z.union([

@@ -1,4 +1,5 @@
 import type { SourceLocation } from '../shared/errors.ts';
+import type { Secret } from '../shared/secret.ts';
 import type { ConnectionSettings } from '../transport/contract.ts';
 
 /**
@@ -87,6 +88,23 @@ export interface Service {
   readonly private: readonly string[];
   /** Hosts of the model that act as gateway for the public names. */
   readonly gateways: readonly string[];
+  /** Further hosts that offer the same on the same port. */
+  readonly replicas?: readonly string[] | undefined;
+  readonly http?: HttpOptions | undefined;
+}
+
+/** How a gateway treats requests; see `HttpInput`. */
+export interface HttpOptions {
+  /** Without a slash at the end; empty for all. */
+  readonly path: string;
+  readonly access: 'everyone' | 'inside';
+  /** User → bcrypt hash. */
+  readonly users: ReadonlyMap<string, Secret | string>;
+  readonly authorizer?: string | undefined;
+  readonly health?: string | undefined;
+  readonly tls?: 'verified' | 'unverified' | undefined;
+  readonly headers: ReadonlyMap<string, string | null>;
+  readonly maxBody?: string | undefined;
 }
 
 /** Traffic that is meant to be possible. What no flow names is denied. */

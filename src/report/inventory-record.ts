@@ -81,7 +81,19 @@ export function inventoryRecord(inventory: Inventory): Record<string, unknown> {
       assigned,
     })),
     networks: [...inventory.networks.values()],
-    services: [...inventory.services.values()],
+    services: [...inventory.services.values()].map(({ http, ...service }) => ({
+      ...service,
+      replicas: service.replicas ?? [],
+      http:
+        http === undefined
+          ? null
+          : {
+              ...http,
+              // A hash is as good as a password that is weak.
+              users: [...http.users.keys()],
+              headers: Object.fromEntries(http.headers),
+            },
+    })),
     flows: inventory.flows.map((flow) => ({
       ...flow,
       protocol: flow.protocol ?? null,

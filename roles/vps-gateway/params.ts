@@ -1,0 +1,54 @@
+import { z } from '../../src/index.ts';
+
+/** Parameters of the role vps-gateway; all are optional. */
+export const params = z.strictObject({
+  /** `absent` takes the gateway away; certificates and the account of the authority stay in `/var/lib/caddy`. */
+  state: z.enum(['present', 'absent']).default('present'),
+  /** Who signs the certificates, by ACME (RFC 8555). Default: Caddy's own choice, Let's Encrypt and ZeroSSL. */
+  acme: z
+    .strictObject({
+      /** URL of the directory. */
+      directory: z
+        .string()
+        .regex(/^https:\/\/[A-Za-z0-9.:[\]/_~-]+$/, {
+          error: 'an https URL such as "https://ca.example/acme/directory"',
+        })
+        .optional(),
+      /** Where the authority writes to when a certificate is about to end. */
+      email: z
+        .string()
+        .regex(/^[A-Za-z0-9._%+-]+@[A-Za-z0-9.-]+$/, { error: 'a mail address' })
+        .optional(),
+      /** Root certificate of an authority of one's own, PEM: for its directory, not for browsers. */
+      root: z
+        .string()
+        .regex(/^-----BEGIN CERTIFICATE-----\r?\n[A-Za-z0-9+/=\r\n]+-----END CERTIFICATE-----\s*$/, {
+          error: 'a certificate in PEM, beginning with "-----BEGIN CERTIFICATE-----"',
+        })
+        .optional(),
+    })
+    .prefault({}),
+  /** Seconds for which browsers remember to come by TLS alone (RFC 6797); 0 leaves the header out. */
+  hstsSeconds: z.int().min(0).max(63_072_000).default(31_536_000),
+  /** Access log of the gateway; its files together are `maxSize` times `keep` at most. */
+  log: z
+    .strictObject({
+      maxSize: z
+        .string()
+        .regex(/^[1-9]\d*MiB$/, { error: 'a size such as "20MiB"' })
+        .default('20MiB'),
+      keep: z.int().min(1).max(1000).default(5),
+    })
+    .prefault({}),
+  /** Addresses that fail too often to log in are shut out for a while (fail2ban); null leaves that out. */
+  ban: z
+    .strictObject({
+      /** Failures within ten minutes. */
+      failures: z.int().min(1).max(1000).default(10),
+      minutes: z.int().min(1).max(525_600).default(60),
+    })
+    .nullable()
+    .default({ failures: 10, minutes: 60 }),
+});
+
+export type Params = z.output<typeof params>;

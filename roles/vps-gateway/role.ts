@@ -1,0 +1,97 @@
+import {
+  defineRole,
+  file,
+  type Inventory,
+  LabError,
+  packages,
+  type ResourceTree,
+  type RoleContext,
+  Secret,
+  secretText,
+  unit,
+  unitFile,
+} from '../../src/index.ts';
+import { type Params, params } from './params.ts';
+import { acmeRootFile, caddyfile, renderCaddy, usersFile } from './render-caddy.ts';
+import { type HttpRoute, type Routes, routesOf } from './routes.ts';
+import { caddyDropIn } from './units.ts';
+
+/**
+ * Carries the public names of the inventory to the services behind them: the only way in from outside. On a host that carries
+ * nothing it does nothing.
+ *
+ * @example
+ * definePlaybook({ inventory, plays: [{ name: 'gateway', hosts: 'all', roles: [vpsGateway] }] });
+ */
+export default defineRole({
+  name: 'vps-gateway',
+  description: 'Carries the public names of the inventory to the services behind them',
+  params,
+  resources: async (context): Promise<ResourceTree> => {
+    const { host, inventory, params } = context;
+    if (params.state === 'absent') return [withoutWeb()];
+    const routes = routesOf(host, inventory);
+    if (routes.sites.length > 0) await requireSystemd(context);
+    return [routes.sites.length > 0 ? web(routes, context) : withoutWeb()];
+  },
+});
+
+async function requireSystemd({ system }: RoleContext<Params>): Promise<void> {
+  const { init, osName, packageManager } = await system();
+  if (init === 'systemd' && packageManager === 'apt') return;
+  throw new LabError('PLAN_IMPOSSIBLE', 'the role vps-gateway needs Debian with systemd', {
+    expected: 'a gateway with apt and systemd: the servers come as its packages and units',
+    found: `${osName} with ${packageManager} and ${init}`,
+  });
+}
+
+/** The package brings the user and the unit; the drop-in is there before, so that its first start is sandboxed as well. */
+function web({ sites }: Routes, { params, inventory }: RoleContext<Params>): ResourceTree {
+  const dropIn = unitFile({ name: 'caddy.service', dropIn: 'lab', sections: caddyDropIn });
+  const root = params.acme.root !== undefined && file({ path: acmeRootFile, content: params.acme.root, mode: '0644' });
+  const secured = new Map(sites.flatMap(({ routes }) => routes.map((route) => [route.service, route] as const)));
+  const users = [...secured.values()].flatMap((route) => usersOf(route) ?? []);
+  const configuration = file({
+    path: caddyfile,
+    content: renderCaddy(sites, params, { inside: insidePrefixes(inventory), behind: null }),
+    mode: '0640',
+    group: 'caddy',
+    validate: ['sh', '-c', validate, 'lab', '%s'],
+  });
+  return [
+    dropIn,
+    packages({ names: ['caddy'], recommends: false }),
+    root,
+    users,
+    configuration,
+    unit(
+      { name: 'caddy', state: 'running', enabled: true },
+      { restartOn: [dropIn], reloadOn: [configuration, ...users, ...(root ? [root] : [])] },
+    ),
+  ];
+}
+
+/** As its own user: what it would make while it looks (a log file) is then not root's. */
+const validate = `cd / && runuser -u caddy -- env HOME=/var/lib/caddy caddy validate --adapter caddyfile --config - <"$1"`;
+
+function usersOf({ service, options }: HttpRoute) {
+  if (options.users.size === 0) return undefined;
+  const lines = [...options.users].map(([user, hash]) => secretText`${user} ${asSecret(hash)}\n`);
+  const content = lines.reduce((all, line) => secretText`${all}${line}`);
+  return file({ path: usersFile(service), content, mode: '0640', group: 'caddy' });
+}
+
+/** A hash of a password that can be guessed is the password. */
+function asSecret(hash: Secret | string): Secret {
+  return hash instanceof Secret ? hash : new Secret(hash, 'password hash');
+}
+
+/** Prefixes of what is not public. */
+export function insidePrefixes({ networks }: Inventory): readonly string[] {
+  return [...networks.values()].flatMap((network) => (network.public ? [] : network.prefixes));
+}
+
+/** Certificates and the account stay: they are asked for a few times a week at most. */
+function withoutWeb(): ResourceTree {
+  return [];
+}
