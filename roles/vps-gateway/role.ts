@@ -1,6 +1,7 @@
 import {
   defineRole,
   file,
+  type Host,
   type Inventory,
   LabError,
   packages,
@@ -11,8 +12,12 @@ import {
   unit,
   unitFile,
 } from '../../src/index.ts';
+import { tunnelInterfacesOf } from '../firewall/tunnel-permits.ts';
+import { isReachedByTunnel } from '../wireguard/internet.ts';
+import { forwarding } from './forwarding.ts';
 import { type Params, params } from './params.ts';
 import { acmeRootFile, caddyfile, renderCaddy, usersFile } from './render-caddy.ts';
+import { type Answering, renderForwarding } from './render-forwarding.ts';
 import { type HttpRoute, type Routes, routesOf } from './routes.ts';
 import { caddyDropIn } from './units.ts';
 
@@ -29,12 +34,19 @@ export default defineRole({
   params,
   resources: async (context): Promise<ResourceTree> => {
     const { host, inventory, params } = context;
-    if (params.state === 'absent') return [withoutWeb()];
+    if (params.state === 'absent') return [withoutWeb(), forwarding(null)];
     const routes = routesOf(host, inventory);
-    if (routes.sites.length > 0) await requireSystemd(context);
-    return [routes.sites.length > 0 ? web(routes, context) : withoutWeb()];
+    const packets = renderForwarding(routes.forwarded, answeringOf(host, inventory));
+    if (routes.sites.length > 0 || packets !== null) await requireSystemd(context);
+    return [forwarding(packets), routes.sites.length > 0 ? web(routes, context) : withoutWeb()];
   },
 });
+
+/** Null for a host that no gateway forwards packets to. */
+function answeringOf(host: Host, inventory: Inventory): Answering | null {
+  if (!isReachedByTunnel(host, inventory)) return null;
+  return { tunnelInterfaces: tunnelInterfacesOf(host, inventory), inside: insidePrefixes(inventory) };
+}
 
 async function requireSystemd({ system }: RoleContext<Params>): Promise<void> {
   const { init, osName, packageManager } = await system();

@@ -1,5 +1,6 @@
 import { type Host, type HttpOptions, type Inventory, LabError, type Service } from '../../src/index.ts';
 import { tunnelParamsOf } from '../firewall/tunnel-permits.ts';
+import { tunnelOf } from '../wireguard/mesh.ts';
 
 /** Where a gateway reaches a service: `10.80.0.10:2342`, `[fd80::10]:2342`. */
 export type Upstream = string;
@@ -140,13 +141,22 @@ function forwardedOf(service: Service, gateway: Host, inventory: Inventory): For
   if (host === undefined) return [];
   const problem = (message: string, expected: string, found: string) =>
     new LabError('PLAN_IMPOSSIBLE', message, { expected, found, path: ['services', service.name] });
-  const tunnel = tunnelParamsOf(host, inventory)?.network;
-  const to = tunnel === undefined ? [] : (host.addresses.get(tunnel) ?? []);
-  if (to.length === 0 || tunnel === undefined || !gateway.addresses.has(tunnel))
+  const tunnelParams = tunnelParamsOf(host, inventory);
+  const to = tunnelParams === undefined ? [] : (host.addresses.get(tunnelParams.network) ?? []);
+  if (tunnelParams === undefined || !gateway.addresses.has(tunnelParams.network))
     throw problem(
       `${gateway.name} cannot forward packets to ${service.host}: the answers would leave by another way`,
       'both in one tunnel, through which the answers come back',
       `${service.host} on ${[...host.addresses.keys()].join(', ') || 'no network'}`,
+    );
+  const { internet } = tunnelOf(host, inventory, tunnelParams);
+  if (internet !== gateway.name)
+    throw problem(
+      `${gateway.name} cannot forward packets to ${service.host}: the answers would come to another gateway`,
+      internet === null
+        ? 'a service on a host that is no gateway itself'
+        : `gateways: '${internet}', the first of the tunnel`,
+      `gateways: ${service.gateways.map((name) => `'${name}'`).join(', ')}`,
     );
   const at = [...gateway.addresses].flatMap(([name, addresses]) =>
     inventory.networks.get(name)?.public === true ? addresses : [],

@@ -1,7 +1,7 @@
 import type { Host, Inventory } from '../../src/index.ts';
 import { LabError } from '../../src/index.ts';
 import { contains, overlap, parseAddress, parsePrefix } from '../../src/model/ip-address.ts';
-import { leavesByTunnel } from './internet.ts';
+import { isReachedByTunnel, leavesByTunnel } from './internet.ts';
 import { type Params, portOf } from './params.ts';
 import { linkLocalOf } from './probe-address.ts';
 
@@ -36,7 +36,7 @@ export interface Tunnel {
   readonly listens: boolean;
   /** Whether this host carries what others send each other. */
   readonly forwards: boolean;
-  /** The peer through which this host reaches the internet; null by its own line. */
+  /** The peer through which this host talks with the internet, be it that it leaves so or only answers; null by its own line. */
   readonly internet: string | null;
 }
 
@@ -86,7 +86,7 @@ export function tunnelOf(host: Host, inventory: Inventory, params: Params): Tunn
     peers: peers.map((peer) => ({ ...peer, allowedIps: withoutOwnNetworks(peer.allowedIps, host, inventory) })),
     listens: self.gateway || params.topology === 'mesh',
     forwards: self.gateway || self.sites.length > 0,
-    internet: byTunnel ? (first?.host ?? null) : null,
+    internet: byTunnel || (!self.gateway && isReachedByTunnel(host, inventory)) ? (first?.host ?? null) : null,
   };
 }
 

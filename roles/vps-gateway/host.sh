@@ -1,0 +1,63 @@
+#!/bin/sh
+# Managed by lab (role vps-gateway). Loads what forwards packets, and says whether the kernel has it.
+#
+# usage: lab-gateway load      the table and the rules of ip-rule(8) of the file, in place of those that are loaded
+#        lab-gateway back      the same; without a file: nothing
+#        lab-gateway state     what the plan has to know
+set -eu
+umask 077
+PATH=$PATH:/usr/sbin:/sbin
+file=/etc/lab/gateway.nft
+# Checksums of the file that was loaded, and of what the kernel made of it.
+loaded=/run/lab-gateway.loaded
+
+checksum() { sha256sum <"$1" | cut -c1-64; }
+
+# Our rule of ip-rule(8), by its preference.
+ip_rules() {
+	for family in -4 -6; do
+		ip "$family" rule show 2>/dev/null | sed -n "s/^7590:/$family &/p"
+	done
+}
+
+live() {
+	{
+		nft -s list table inet lab_gateway 2>/dev/null
+		ip_rules
+	} | sha256sum | cut -c1-64
+}
+
+is_loaded() { [ -s "$file" ] && [ -s "$loaded" ] && [ "$(cat "$loaded")" = "$(checksum "$file") $(live)" ]; }
+
+delete_ip_rules() {
+	ip_rules | while read -r family preference _; do ip "$family" rule delete pref "${preference%:}"; done
+}
+
+load() {
+	nft -f "$file"
+	delete_ip_rules
+	sed -n 's/^# rule //p' "$file" | while read -r family rule; do
+		# shellcheck disable=SC2086 # words of a command
+		ip "$family" rule add $rule || { [ "$family" = -6 ] && [ ! -e /proc/net/if_inet6 ]; }
+	done
+	printf '%s %s\n' "$(checksum "$file")" "$(live)" >"$loaded"
+}
+
+unload() {
+	delete_ip_rules
+	! nft list table inet lab_gateway >/dev/null 2>&1 || nft delete table inet lab_gateway
+	rm -f "$loaded"
+}
+
+case ${1:-} in
+load) load ;;
+back) if [ -e "$file" ]; then load; else unload; fi ;;
+state)
+	! is_loaded || echo loaded
+	if nft list table inet lab_gateway >/dev/null 2>&1 || [ -n "$(ip_rules)" ]; then echo present; fi
+	;;
+*)
+	printf 'usage: lab-gateway load|back|state\n' >&2
+	exit 2
+	;;
+esac

@@ -1,0 +1,74 @@
+import { internetTable } from '../wireguard/internet.ts';
+import type { Forwarded } from './routes.ts';
+
+/** How a host is reached by strangers through the tunnel: what comes that way is answered that way. */
+export interface Answering {
+  readonly tunnelInterfaces: readonly string[];
+  /** Prefixes from which no stranger comes. */
+  readonly inside: readonly string[];
+}
+
+/** Bit of the connection mark, and of the firewall mark, of what strangers began through the tunnel. */
+const mark = '0x02000000';
+
+const word = { ipv4: 'ip', ipv6: 'ip6' } as const;
+const familyOf = (address: string) => (address.includes(':') ? 'ipv6' : 'ipv4');
+
+/**
+ * What forwards packets, for nft(8): on a gateway the translation of the destination alone, so that the service sees the client's
+ * own address; on the host of the service that answers leave by the tunnel, as the host's own way to the client is another. The
+ * comments that begin with `# rule` are rules of ip-rule(8), which the script of the role sets. Null when there is nothing to do.
+ */
+export function renderForwarding(forwarded: readonly Forwarded[], answering: Answering | null): string | null {
+  if (forwarded.length === 0 && answering === null) return null;
+  return [
+    '# Managed by lab (role vps-gateway).',
+    ...(answering === null
+      ? []
+      : ['-4', '-6'].map((flag) => `# rule ${flag} fwmark ${mark}/${mark} lookup ${internetTable} pref 7590`)),
+    'add table inet lab_gateway',
+    'delete table inet lab_gateway',
+    'table inet lab_gateway {',
+    ...(forwarded.length === 0
+      ? []
+      : chain('forwarded', 'type nat hook prerouting priority dstnat; policy accept;', forwarded.flatMap(translation))),
+    ...(answering === null ? [] : answerChains(answering)),
+    '}',
+    '',
+  ].join('\n');
+}
+
+function translation({ service, protocol, port, at, to }: Forwarded): string[] {
+  return at.flatMap((address) => {
+    const family = familyOf(address);
+    const target = to.find((one) => familyOf(one) === family);
+    return target === undefined
+      ? []
+      : [
+          `${word[family]} daddr ${address} ${protocol} dport ${port} dnat ${word[family]} to ${target} comment "${service}"`,
+        ];
+  });
+}
+
+function answerChains({ tunnelInterfaces, inside }: Answering): string[] {
+  const names = `{ ${tunnelInterfaces.map((name) => `"${name}"`).join(', ')} }`;
+  const strangers = (['ipv4', 'ipv6'] as const).map((family) => {
+    const prefixes = inside.filter((prefix) => familyOf(prefix) === family);
+    const who =
+      prefixes.length === 0 ? `meta nfproto ${family}` : `${word[family]} saddr != { ${prefixes.join(', ')} }`;
+    return `iifname ${names} ct state new ${who} ct mark set ct mark or ${mark}`;
+  });
+  const answer = `ct direction reply ct mark & ${mark} == ${mark} meta mark set meta mark or ${mark}`;
+  return [
+    ...chain('arriving', 'type filter hook prerouting priority mangle; policy accept;', [
+      ...strangers,
+      // What containers of this host answer passes through it.
+      `iifname != ${names} ${answer}`,
+    ]),
+    ...chain('answering', 'type route hook output priority mangle; policy accept;', [answer]),
+  ];
+}
+
+function chain(name: string, head: string, rules: readonly string[]): string[] {
+  return [`\tchain ${name} {`, `\t\t${head}`, ...rules.map((rule) => `\t\t${rule}`), '\t}'];
+}
