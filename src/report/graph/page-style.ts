@@ -25,6 +25,7 @@ th{color:var(--muted);font-weight:600;font-size:13px}
 td{font-size:14px}
 input{font:inherit;max-width:100%;padding:5px 8px;color:inherit;background:var(--card);border:1px solid var(--line);border-radius:6px}
 @media (max-width:819px){
+nav ul{display:block;max-height:8.5em;overflow-y:auto}
 thead{position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%)}
 table,tbody{display:block}tr{display:block;padding:8px 4px;border-bottom:1px solid var(--line)}
 td{display:grid;grid-template-columns:7.5em minmax(0,1fr);padding:2px 6px;border:0}

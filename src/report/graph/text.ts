@@ -77,14 +77,16 @@ export function wrapped(text: string, font: Font, width: number, most = 20): str
 
 const graphemes = new Intl.Segmenter(undefined, { granularity: 'grapheme' });
 
+/** Parts of a word that is too long: after a mark such as a dot where one is near the end, else anywhere. */
 function pieces(word: string, font: Font, width: number): string[] {
-  if (widthOf(word, font) <= width) return [word];
   const parts: string[] = [];
   let part = '';
-  for (const { segment } of graphemes.segment(word)) {
+  for (const { segment } of widthOf(word, font) <= width ? [{ segment: word }] : graphemes.segment(word)) {
     if (part !== '' && widthOf(part + segment, font) > width) {
-      parts.push(part);
-      part = '';
+      const mark = Math.max(...['.', '-', ':', '/', '_'].map((one) => part.lastIndexOf(one))) + 1;
+      const end = mark > part.length * 0.6 ? mark : part.length;
+      parts.push(part.slice(0, end));
+      part = part.slice(end);
     }
     part += segment;
   }
