@@ -123,7 +123,11 @@ function build({
         const isNowhere = Object.keys(addresses).length === 0;
         return [
           name,
-          { groups: below(3) === 0 ? [inner] : [], addresses, ...(isNowhere ? { address: `far${index}.example.net` } : {}) },
+          {
+            groups: below(3) === 0 ? [inner] : [],
+            addresses,
+            ...(isNowhere ? { address: `far${index}.example.net` } : {}),
+          },
         ];
       }),
     ),

@@ -6,11 +6,7 @@ export const pageScript = `'use strict';
 const chosen = () => { try { return decodeURIComponent(location.hash.slice(1)); } catch { return ''; } };
 const show = (name) => { location.hash = name === chosen() ? '_all' : encodeURIComponent(name); };
 const told = document.getElementById('_shown');
-const tell = () => {
-  const name = chosen();
-  const known = document.querySelector('.t:target') !== null;
-  told.textContent = known ? name + ', and what has to do with it. Click again, or press Escape, for everything.' : '';
-};
+const tell = () => { told.textContent = 'Only what has to do with ' + chosen() + '.'; };
 document.addEventListener('click', (event) => {
   const link = event.target.closest('a');
   if (link) {

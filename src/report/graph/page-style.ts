@@ -11,13 +11,15 @@ nav ul{display:inline;margin:0;padding:0;list-style:none}
 nav li{display:inline-block;margin:3px 0 3px 6px;max-width:100%}
 nav a{display:inline-block;padding:4px 10px;border:1px solid var(--line);border-radius:14px;background:var(--card);text-decoration:none;max-width:100%}
 a{color:var(--private);overflow-wrap:anywhere}
-nav p{margin:4px 0 0;color:var(--muted);min-height:1.45em}
+.bar{display:none;position:fixed;left:0;right:0;bottom:0;margin:0;padding:9px 14px;background:var(--card);border-top:2px solid var(--private);overflow-wrap:anywhere}
+:root:has(.t:target) .bar{display:block}
+main{padding-bottom:72px}
 figure{margin:0 0 24px}
 svg{display:block;width:100%;height:auto}
 svg.narrow{max-width:540px;margin:0 auto}
 @media (max-width:819px){svg.wide{display:none}}
 @media (min-width:820px){svg.narrow{display:none}}
-@media print{svg.wide{display:block}svg.narrow{display:none}nav,#_search{display:none}}
+@media print{svg.wide{display:block}svg.narrow{display:none}nav,.bar,#_search{display:none}}
 h2{font-size:18px;margin:28px 0 8px}
 table{width:100%;border-collapse:collapse;background:var(--card);border:1px solid var(--line)}
 th,td{text-align:left;vertical-align:top;padding:7px 10px;border-bottom:1px solid var(--line);overflow-wrap:anywhere}
@@ -45,6 +47,7 @@ export function styleOfParties(count: number): string {
     return [
       `${shown} svg .p:not(.p${number}){opacity:.13}`,
       `${shown} tr.p:not(.p${number}){display:none}`,
+      `${shown} section:not(:has(tbody .p${number})){display:none}`,
       `${shown} .c${number} .card{stroke:var(--private);stroke-width:3}`,
       `${shown} .n${number} a{background:var(--private);color:var(--card)}`,
     ].join('\n');

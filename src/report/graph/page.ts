@@ -35,11 +35,12 @@ export function drawPage(graph: Graph): string {
     `<style>${style}</style></head><body>`,
     `<div hidden="">${targets.join('')}<i id="_all"></i></div>`,
     `<nav aria-label="Show one alone"><span>Show</span><ul><li class="all"><a href="#_all">everything</a></li>${links.join('')}</ul>`,
-    '<p id="_shown" role="status"></p></nav>',
+    '</nav>',
     `<main><figure>${pictureFor(graph, 1000, 'wide')}${pictureFor(graph, 360, 'narrow')}</figure>`,
     '<p id="_search" hidden=""><label>Search the tables <input type="search"/></label></p>',
     tablesOf(graph),
-    `</main><script>${pageScript}</script></body></html>`,
+    '</main><p class="bar"><span id="_shown" role="status">Only what has to do with the one chosen.</span> <a href="#_all">Show everything</a></p>',
+    `<script>${pageScript}</script></body></html>`,
     '',
   ].join('\n');
 }
