@@ -60,9 +60,11 @@ function emsOf(character: string): number {
 export function wrapped(text: string, font: Font, width: number, most = 20): string[] {
   const lines: string[] = [];
   let line = '';
-  for (const word of visibleLine(text)
-    .split(' ')
-    .flatMap((one) => pieces(one, font, width))) {
+  // Nothing narrower than three pixels counts: what is beyond can have no place, and a book as a reason is not measured.
+  const limit = Math.ceil((most + 1) * (width / 3 + 1));
+  const kept = text.length > limit ? `${text.slice(0, limit)} …` : text;
+  const words = visibleLine(kept).split(' ');
+  for (const word of words.flatMap((one) => pieces(one, font, width))) {
     const longer = line === '' ? word : `${line} ${word}`;
     if (widthOf(longer, font) <= width) line = longer;
     else {
@@ -96,7 +98,8 @@ function pieces(word: string, font: Font, width: number): string[] {
 /** One line that is no wider than `width`. */
 export function cut(text: string, font: Font, width: number): string {
   const shown = visibleLine(text);
-  for (let columns = columnsOf(shown); columns > 1; columns--) {
+  // No character is so narrow that more than this would fit.
+  for (let columns = Math.min(columnsOf(shown), Math.ceil(width / 3)); columns > 1; columns--) {
     const shorter = shorten(shown, columns);
     if (widthOf(shorter, font) <= width) return shorter;
   }
