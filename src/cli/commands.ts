@@ -17,6 +17,7 @@ export const commands: Record<string, () => Promise<CommandModule>> = {
   status: () => import('./status.ts'),
   reach: () => import('./reach.ts'),
   verify: () => import('./verify.ts'),
+  graph: () => import('./graph.ts'),
   export: () => import('./export.ts'),
   device: () => import('./device.ts'),
   resume: () => import('./resume.ts'),
