@@ -160,9 +160,9 @@ function permitsOfService(
     const behind = behindGateway(to, service.host, inventory);
     return others.map((via) => ({ from, to: behind, protocol, ports, reason, origin, via }));
   }
-  const direct =
-    outside && gateways.length > 0 && mode === 'http' ? [] : [{ from, to, protocol, ports, reason, origin }];
-  if (mode !== 'http' && mode !== 'tls-passthrough') return direct;
+  const behindTls = mode === 'http' || mode === 'tls-passthrough';
+  const direct = outside && gateways.length > 0 && behindTls ? [] : [{ from, to, protocol, ports, reason, origin }];
+  if (!behindTls) return direct;
   return [
     ...direct,
     ...gateways.flatMap((name): Permit[] => {
@@ -173,6 +173,19 @@ function permitsOfService(
         // HTTP/3 (RFC 9114) is over UDP.
         ...(mode === 'http'
           ? [{ from, to: gateway, protocol: 'udp' as const, ports: [httpsPort], reason, origin }]
+          : []),
+        // The authority may ask any of them about what another has asked for.
+        ...(mode === 'http'
+          ? gateways
+              .filter((other) => other !== name)
+              .map((other) => ({
+                from: hostSide(other, inventory),
+                to: gateway,
+                protocol: 'tcp' as const,
+                ports: [{ first: 80, last: 80 }],
+                reason: 'challenges of the certificate authority',
+                origin,
+              }))
           : []),
         ...(!behind
           ? []

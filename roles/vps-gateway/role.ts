@@ -17,6 +17,7 @@ import { isReachedByTunnel } from '../wireguard/internet.ts';
 import { forwarding } from './forwarding.ts';
 import { type Params, params } from './params.ts';
 import { acmeRootFile, caddyfile, renderCaddy, usersFile } from './render-caddy.ts';
+import { filterFile, jailFile, renderFilter, renderJail } from './render-fail2ban.ts';
 import { type Answering, renderForwarding } from './render-forwarding.ts';
 import { type HttpRoute, type Routes, routesOf } from './routes.ts';
 import { caddyDropIn } from './units.ts';
@@ -38,7 +39,7 @@ export default defineRole({
     const routes = routesOf(host, inventory);
     const packets = renderForwarding(routes.forwarded, answeringOf(host, inventory));
     if (routes.sites.length > 0 || packets !== null) await requireSystemd(context);
-    return [forwarding(packets), routes.sites.length > 0 ? web(routes, context) : withoutWeb()];
+    return [forwarding(packets), routes.sites.length > 0 && web(routes, context)];
   },
 });
 
@@ -58,7 +59,7 @@ async function requireSystemd({ system }: RoleContext<Params>): Promise<void> {
 }
 
 /** The package brings the user and the unit; the drop-in is there before, so that its first start is sandboxed as well. */
-function web({ sites }: Routes, { params, inventory }: RoleContext<Params>): ResourceTree {
+function web({ sites }: Routes, { host, params, inventory }: RoleContext<Params>): ResourceTree {
   const dropIn = unitFile({ name: 'caddy.service', dropIn: 'lab', sections: caddyDropIn });
   const root = params.acme.root !== undefined && file({ path: acmeRootFile, content: params.acme.root, mode: '0644' });
   const secured = new Map(sites.flatMap(({ routes }) => routes.map((route) => [route.service, route] as const)));
@@ -80,6 +81,19 @@ function web({ sites }: Routes, { params, inventory }: RoleContext<Params>): Res
       { name: 'caddy', state: 'running', enabled: true },
       { restartOn: [dropIn], reloadOn: [configuration, ...users, ...(root ? [root] : [])] },
     ),
+    params.ban !== null && banning(params.ban, insidePrefixes(inventory), host.connection.port ?? 22),
+  ];
+}
+
+/** After Caddy, which makes the log that it reads. */
+function banning(ban: NonNullable<Params['ban']>, inside: readonly string[], sshPort: number): ResourceTree {
+  const filter = file({ path: filterFile, content: renderFilter() });
+  const jail = file({ path: jailFile, content: renderJail(ban, inside, sshPort) });
+  return [
+    packages({ names: ['fail2ban', 'python3-systemd', 'nftables'], recommends: false }),
+    filter,
+    jail,
+    unit({ name: 'fail2ban', state: 'running', enabled: true }, { restartOn: [filter, jail] }),
   ];
 }
 
@@ -103,7 +117,11 @@ export function insidePrefixes({ networks }: Inventory): readonly string[] {
   return [...networks.values()].flatMap((network) => (network.public ? [] : network.prefixes));
 }
 
-/** Certificates and the account stay: they are asked for a few times a week at most. */
+/** Certificates and the account stay: an authority gives new ones a few times a week at most. */
 function withoutWeb(): ResourceTree {
-  return [];
+  return [
+    unit({ name: 'caddy', state: 'stopped', enabled: false }),
+    unitFile({ name: 'caddy.service', dropIn: 'lab', state: 'absent' }),
+    [filterFile, jailFile].map((path) => file({ path, state: 'absent' })),
+  ];
 }
