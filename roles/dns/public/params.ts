@@ -1,0 +1,75 @@
+import { Secret, z } from '../../../src/index.ts';
+import { ownerName } from './names.ts';
+import { recordTypes } from './record-set.ts';
+import { declaredValue } from './values.ts';
+
+const secret = z.instanceof(Secret, { error: "has to be a secret: secret('…')" });
+/** RFC 2181, 8; more than a week is nobody's wish. */
+const ttl = z.int().min(1).max(604_800);
+const server = z
+  .string()
+  .regex(/^[A-Za-z0-9][A-Za-z0-9.:-]*$|^::[0-9A-Fa-f:.]*$/, { error: 'an address or name of a DNS server' });
+const port = z.int().min(1).max(65_535);
+
+/** RFC 2136 with TSIG (RFC 8945): BIND, Knot, PowerDNS and many providers. */
+const rfc2136 = z.strictObject({
+  type: z.literal('rfc2136'),
+  /** The primary server of the zone. */
+  server,
+  port: port.default(53),
+  key: z.strictObject({
+    name: z.string().regex(/^[A-Za-z0-9_][A-Za-z0-9._-]{0,200}$/, { error: 'the name of a key, as the server has it' }),
+    algorithm: z.enum(['hmac-sha256', 'hmac-sha384', 'hmac-sha512']).default('hmac-sha256'),
+    /** In base64. */
+    secret,
+  }),
+});
+
+const record = z.strictObject({
+  /** `@`, `mail`, or absolute with a dot at its end. */
+  name: z.string().min(1),
+  type: z.enum(recordTypes),
+  /** As in a zone file; a TXT record is the text itself, without quotes, of any length. */
+  value: z.string().min(1),
+  ttl: ttl.optional(),
+  /** It is meant that the world sees an address which is not of a public network. */
+  private: z.boolean().default(false),
+});
+
+const zone = z.strictObject({
+  provider: z.discriminatedUnion('type', [rfc2136]),
+  /** Seconds that others keep an answer. */
+  ttl: ttl.default(300),
+  /** The name of the zone itself leads to the gateways. */
+  apex: z.boolean().default(false),
+  /** Names that nobody declared lead to the gateways as well. */
+  wildcard: z.boolean().default(false),
+  records: z.array(record).default([]),
+  /** Let a run change or remove more than 30 % of ten or more record sets. */
+  massChange: z.boolean().default(false),
+});
+
+const zoneName = z
+  .string()
+  .max(253)
+  .regex(/^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/, {
+    error: 'the name of a zone, in lower case and without a dot at its end, such as "example.dev"',
+  });
+
+/** Zones that a host publishes, by name. */
+export const zones = z.record(zoneName, zone).superRefine((all, context) => {
+  for (const [name, { records }] of Object.entries(all))
+    for (const [index, one] of records.entries()) {
+      const problem = (key: 'name' | 'value' | 'type', message: string) =>
+        context.addIssue({ code: 'custom', path: [name, 'records', index, key], message });
+      const owner = ownerName(one.name, name);
+      if ('problem' in owner) problem('name', owner.problem);
+      const checked = declaredValue(one.type, one.value, name);
+      if ('problem' in checked) problem('value', `the value of ${one.name} ${one.type} ${checked.problem}`);
+    }
+});
+
+export type ZoneParams = z.output<typeof zone>;
+export type Zones = z.output<typeof zones>;
+export type DeclaredRecord = z.output<typeof record>;
+export type Rfc2136 = z.output<typeof rfc2136>;

@@ -1,0 +1,52 @@
+import { directory, type Inventory, LabError, type ResourceTree, type RoleContext } from '../../../src/index.ts';
+import type { Zones } from './params.ts';
+import type { Provider } from './provider.ts';
+import { recordsOf } from './records.ts';
+import { dnsRecords, ledgersFolder } from './resource.ts';
+import { rfc2136, secretsFolder } from './rfc2136.ts';
+
+/** What of the role's parameters the public half reads. */
+interface PublicParams {
+  readonly zones: Zones;
+}
+
+/**
+ * The public zones that a host publishes, as its parameters name them.
+ *
+ * @throws LabError ROLE_PARAMS
+ */
+export function publicZones({ host, params, inventory }: RoleContext<PublicParams>): ResourceTree {
+  const names = Object.keys(params.zones);
+  if (names.length === 0) return [];
+  const all = [...new Set([...names, ...publishedBy(inventory, host.name, names)])];
+  return [
+    directory({ path: '/etc/lab', mode: '0700' }),
+    directory({ path: secretsFolder, mode: '0700' }),
+    directory({ path: ledgersFolder, mode: '0700' }),
+    Object.entries(params.zones).map(([name, zone]) => {
+      const wanted = recordsOf({ name, params: zone, all }, inventory);
+      const { needs, program, settings, secretFile } = providerOf(name, zone.provider);
+      return [needs, dnsRecords({ zone: name, wanted, program, settings, secretFile, massChange: zone.massChange })];
+    }),
+  ];
+}
+
+function providerOf(zone: string, provider: Zones[string]['provider']): Provider {
+  return rfc2136(zone, provider);
+}
+
+/** Zones of other hosts. What is published from two hosts would be changed to and fro. */
+function publishedBy(inventory: Inventory, self: string, own: readonly string[]): string[] {
+  return [...inventory.hosts.values()].flatMap(({ name, params }) => {
+    const zones = name === self ? undefined : params.get('dns')?.zones;
+    const names = zones !== null && typeof zones === 'object' ? Object.keys(zones) : [];
+    const both = names.find((zone) => own.includes(zone));
+    if (both !== undefined)
+      throw new LabError('ROLE_PARAMS', `the zone ${both} is published from two hosts`, {
+        path: ['params', 'dns', 'zones', both],
+        expected: 'one host: each would take away what the other has published',
+        found: `${self} and ${name}`,
+      });
+    return names;
+  });
+}
