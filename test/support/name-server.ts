@@ -66,7 +66,7 @@ zone:
 `,
   );
   await host.exec(['sh', '-c', 'cat >/var/lib/knot/example.dev.zone'], zoneFile(host.address));
-  await host.sh('chown knot: /var/lib/knot/*.zone; systemctl restart knot');
+  await host.sh('systemctl disable -q --now named; chown knot: /var/lib/knot/*.zone; systemctl restart knot');
   return nameServer(host);
 }
 
@@ -88,6 +88,8 @@ async function nameServer(host: StartedHost): Promise<NameServer> {
     },
     [Symbol.asyncDispose]: () => host.remove(),
   };
-  await host.sh('for i in $(seq 50); do dig @127.0.0.1 +time=1 +tries=1 example.dev SOA | grep -q NOERROR && exit 0; sleep 0.2; done; exit 1');
+  await host.sh(
+    'for i in $(seq 50); do dig @127.0.0.1 +time=1 +tries=1 example.dev SOA | grep -q NOERROR && exit 0; sleep 0.2; done; exit 1',
+  );
   return server;
 }

@@ -48,7 +48,19 @@ type Sets = ReadonlyMap<string, RecordSet>;
 
 /** A server leaves out what does not go beside a CNAME, without a word (RFC 2136, 3.4.2.2). */
 function refuseForeign(wanted: readonly RecordSet[], current: readonly RecordSet[], was: Sets): void {
+  const cuts = current.filter((set) => set.type === 'NS' && !was.has(keyOf(set)));
   for (const set of wanted) {
+    const cut = cuts.find(({ name }) => (set.name === name ? set.type !== 'NS' : set.name.endsWith(`.${name}`)));
+    if (cut !== undefined && !wanted.some((one) => keyOf(one) === keyOf(cut)))
+      throw new LabError(
+        'PLAN_IMPOSSIBLE',
+        `${keyOf(set)} would never be seen: the zone delegates ${cut.name} to others`,
+        {
+          expected: 'no NS records at or above it',
+          found: linesOf(cut).join('; '),
+          hint: 'publish it in the zone of those servers, or take the delegation away',
+        },
+      );
     const other = current.find(
       ({ name, type }) =>
         name === set.name &&

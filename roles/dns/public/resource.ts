@@ -58,7 +58,8 @@ export const dnsRecords = defineResource({
     const lines = answer.stdout.split('\n');
     const after = (word: string) =>
       lines.flatMap((line) => (line.startsWith(`${word} `) ? [line.slice(word.length + 1)] : []));
-    if (secret.sha256 === null || after('key')[0] !== secret.sha256) throw new KnownAfterApply('the key is not on the host yet');
+    if (secret.sha256 === null || after('key')[0] !== secret.sha256)
+      throw new KnownAfterApply('the key is not on the host yet');
     const [, message, hint] = lines.find((line) => line.startsWith('error\t'))?.split('\t') ?? [];
     if (message !== undefined) throw new LabError('READ_FAILED', message, { hint });
     if (!lines.includes('end')) {

@@ -91,12 +91,11 @@ look() {
 	# Where a name is missing, a wildcard may answer.
 	# shellcheck disable=SC2046 # two words for each
 	set -- $(printf '%s %s\n' "$@" | awk -v zone="$zone." 'NF == 2 {
+		rest = $1
 		for (name = $1; ; name = "*." rest) {
 			if (!((name, $2) in seen)) { seen[name, $2] = 1; print name, $2 }
-			rest = (name == $1) ? $1 : substr(name, 3)
-			if (rest == zone) break
+			if (rest == zone || rest !~ /[.]./) break
 			rest = substr(rest, index(rest, ".") + 1)
-			if (rest == "") break
 		} }')
 	probe=$(ask "$zone" SOA) || explain "$probe"
 	case $probe in
@@ -108,12 +107,13 @@ look() {
 	esac
 	case $probe in *'flags: qr aa'*) ;; *) say "$at is not the primary server of the zone $zone" 'name the server that has the zone itself, not a resolver' ;; esac
 	[ $# -gt 0 ] || return 0
-	answer=$(ask +noall +comments +answer "$@") || explain "$answer"
+	# A delegation is told beside the answer.
+	answer=$(ask +noall +comments +answer +authority +additional "$@") || explain "$answer"
 	bad=$(printf '%s\n' "$answer" | grep -E 'status: |Couldn.t verify' | grep -vE 'status: (NOERROR|NXDOMAIN)' | head -n 1) || :
 	[ -z "$bad" ] || { explain "$bad"; say "$at: $bad" 'see the log of the server'; }
 	got=$(printf '%s\n' "$answer" | grep -c 'status: ') || :
 	[ "$got" -eq $(($# / 2)) ] || { explain "$answer"; say "$at answered $got of $(($# / 2)) questions" 'run it again'; }
-	records=$(printf '%s\n' "$answer" | awk '/^[^;]/ && $3 == "IN" {
+	records=$(printf '%s\n' "$answer" | awk -v zone="$zone." '/^[^;]/ && $3 == "IN" && !($4 == "NS" && tolower($1) == zone) {
 		value = $0; for (i = 0; i < 4; i++) sub(/^[^ \t]+[ \t]+/, "", value)
 		line = tolower($1) " " $2 " " $4 " " value; if (!(line in seen)) { seen[line] = 1; print line } }')
 	printf '%s\n' "$records" | sed -n 's/^./record &/p'
