@@ -1,5 +1,6 @@
 import { Secret, z } from '../../../src/index.ts';
-import { ownerName } from './names.ts';
+import { parseAddress } from '../../../src/model/ip-address.ts';
+import { isName, ownerName } from './names.ts';
 import { recordTypes } from './record-set.ts';
 import { declaredValue } from './values.ts';
 
@@ -25,6 +26,9 @@ const rfc2136 = z.strictObject({
   }),
 });
 
+/** The server that the role sets up on this host: Knot. */
+const own = z.strictObject({ type: z.literal('authoritative') });
+
 const record = z.strictObject({
   /** `@`, `mail`, or absolute with a dot at its end. */
   name: z.string().min(1),
@@ -37,7 +41,7 @@ const record = z.strictObject({
 });
 
 const zone = z.strictObject({
-  provider: z.discriminatedUnion('type', [rfc2136]),
+  provider: z.discriminatedUnion('type', [rfc2136, own]),
   /** Seconds that others keep an answer. */
   ttl: ttl.default(300),
   /** The name of the zone itself leads to the gateways. */
@@ -45,6 +49,8 @@ const zone = z.strictObject({
   /** Names that nobody declared lead to the gateways as well. */
   wildcard: z.boolean().default(false),
   records: z.array(record).default([]),
+  /** Seconds that the name servers of the zone get to say the same after a change; 0 does not ask them. */
+  agreeSeconds: z.int().min(0).max(3600).default(60),
   /** Let a run change or remove more than 30 % of ten or more record sets. */
   massChange: z.boolean().default(false),
 });
@@ -69,6 +75,26 @@ export const zones = z.record(zoneName, zone).superRefine((all, context) => {
     }
 });
 
+const absoluteName = z.string().refine((name) => isName(name) && name !== '.', {
+  error: 'an absolute name in lower case, with a dot at its end: "ns1.example.dev."',
+});
+const address = z.string().refine((text) => parseAddress(text) !== undefined, { error: 'an address' });
+
+/** The DNS server of this host, for zones with the provider `authoritative`. */
+export const authoritative = z
+  .strictObject({
+    /** Names of the name servers of its zones; default `ns1.ZONE.`, which is this host. */
+    nameservers: z.array(absoluteName).min(1).optional(),
+    /** Default: the host's addresses on public networks. */
+    listen: z.array(address).min(1).optional(),
+    /** Whoever walks along the names of the zone sees hashes (RFC 5155). */
+    nsec3: z.boolean().default(false),
+    /** Answers of the same kind a second for one network of askers. */
+    rateLimit: z.int().min(1).max(100_000).default(200),
+  })
+  .prefault({});
+
+export type Authoritative = z.output<typeof authoritative>;
 export type ZoneParams = z.output<typeof zone>;
 export type Zones = z.output<typeof zones>;
 export type DeclaredRecord = z.output<typeof record>;

@@ -3,7 +3,7 @@ import { changesOf, type SetChange } from './changes.ts';
 import { keyOf, linesOf, type RecordSet, recordTypes, sameSet, setsIn } from './record-set.ts';
 import { canonicalValue } from './values.ts';
 
-const recordSet = z.strictObject({
+export const recordSet = z.strictObject({
   name: z.string(),
   type: z.enum(recordTypes),
   ttl: z.int(),

@@ -13,7 +13,7 @@ export function rfc2136(zone: string, { server, port, key }: Rfc2136): Provider 
   const secretFile = `${secretsFolder}/${zone}.key`;
   const { name, algorithm, secret } = key;
   return {
-    title: `${server} port ${port}`,
+    primary: [server, String(port)],
     program: readRoleFile('dns/public/rfc2136.sh'),
     settings: [server, String(port)],
     secretFile,

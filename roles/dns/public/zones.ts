@@ -1,13 +1,16 @@
 import { directory, type Inventory, LabError, type ResourceTree, type RoleContext } from '../../../src/index.ts';
-import type { Zones } from './params.ts';
+import { authoritative, authoritativeServer, ownRecords } from './authoritative/server.ts';
+import type { Authoritative, Zones } from './params.ts';
 import type { Provider } from './provider.ts';
 import { recordsOf } from './records.ts';
 import { dnsRecords, ledgersFolder } from './resource.ts';
 import { rfc2136, secretsFolder } from './rfc2136.ts';
+import { dnsServers } from './servers.ts';
 
 /** What of the role's parameters the public half reads. */
 interface PublicParams {
   readonly zones: Zones;
+  readonly authoritative: Authoritative;
 }
 
 /**
@@ -19,20 +22,30 @@ export function publicZones({ host, params, inventory }: RoleContext<PublicParam
   const names = Object.keys(params.zones);
   if (names.length === 0) return [];
   const all = [...new Set([...names, ...publishedBy(inventory, host.name, names)])];
+  const signed = names.filter((name) => params.zones[name]?.provider.type === 'authoritative');
   return [
     directory({ path: '/etc/lab', mode: '0700' }),
     directory({ path: secretsFolder, mode: '0700' }),
     directory({ path: ledgersFolder, mode: '0700' }),
+    authoritativeServer(host, signed, params.authoritative, inventory),
     Object.entries(params.zones).map(([name, zone]) => {
-      const wanted = recordsOf({ name, params: zone, all }, inventory);
-      const { needs, program, settings, secretFile } = providerOf(name, zone.provider);
-      return [needs, dnsRecords({ zone: name, wanted, program, settings, secretFile, massChange: zone.massChange })];
+      const { massChange, agreeSeconds: seconds, provider, ttl } = zone;
+      const named = recordsOf({ name, params: zone, all }, inventory);
+      const own = signed.includes(name) ? ownRecords(name, named, host, params.authoritative, inventory, ttl) : [];
+      const wanted = [...named, ...own];
+      const { needs, primary, program, settings, secretFile } = providerOf(name, provider);
+      const records = dnsRecords({ zone: name, wanted, program, settings, secretFile, massChange });
+      return [
+        needs,
+        records,
+        seconds > 0 && dnsServers({ zone: name, wanted, seconds, primary }, { runOn: [records] }),
+      ];
     }),
   ];
 }
 
 function providerOf(zone: string, provider: Zones[string]['provider']): Provider {
-  return rfc2136(zone, provider);
+  return provider.type === 'authoritative' ? authoritative() : rfc2136(zone, provider);
 }
 
 /** Zones of other hosts. What is published from two hosts would be changed to and fro. */
