@@ -12,6 +12,10 @@ const server = z
   .regex(/^[A-Za-z0-9][A-Za-z0-9.:-]*$|^::[0-9A-Fa-f:.]*$/, { error: 'an address or name of a DNS server' });
 const port = z.int().min(1).max(65_535);
 
+const absoluteName = z.string().refine((name) => isName(name) && name !== '.', {
+  error: 'an absolute name in lower case, with a dot at its end: "ns1.example.dev."',
+});
+
 /** RFC 2136 with TSIG (RFC 8945): BIND, Knot, PowerDNS and many providers. */
 const rfc2136 = z.strictObject({
   type: z.literal('rfc2136'),
@@ -26,8 +30,31 @@ const rfc2136 = z.strictObject({
   }),
 });
 
+/** Version 4 of Cloudflare's API. */
+const cloudflare = z.strictObject({
+  type: z.literal('cloudflare'),
+  /** With the permissions Zone:Read and DNS:Edit for this zone, and no more. */
+  token: secret,
+  api: z
+    .url({ protocol: /^https$/, error: 'an address that begins with https://' })
+    .default('https://api.cloudflare.com/client/v4'),
+  /** Certificates, in PEM, that are believed instead of those of the host. */
+  ca: z.string().optional(),
+});
+
 /** The server that the role sets up on this host: Knot. */
 const own = z.strictObject({ type: z.literal('authoritative') });
+
+/** A zone file for a server that somebody else set up. All of the zone is in it. */
+const asFile = z.strictObject({
+  type: z.literal('file'),
+  path: z.string().regex(/^(\/[A-Za-z0-9._@-]+)+$/, { error: 'an absolute path' }),
+  nameservers: z.array(absoluteName).min(1),
+  /** Address of the person in charge, with a dot for the "@"; default `hostmaster.ZONE.` */
+  contact: absoluteName.optional(),
+  /** Makes the server read it: `['rndc', 'reload', 'example.dev']`. */
+  reload: z.array(z.string().min(1)).min(1).optional(),
+});
 
 const record = z.strictObject({
   /** `@`, `mail`, or absolute with a dot at its end. */
@@ -41,7 +68,7 @@ const record = z.strictObject({
 });
 
 const zone = z.strictObject({
-  provider: z.discriminatedUnion('type', [rfc2136, own]),
+  provider: z.discriminatedUnion('type', [rfc2136, cloudflare, own, asFile]),
   /** Seconds that others keep an answer. */
   ttl: ttl.default(300),
   /** The name of the zone itself leads to the gateways. */
@@ -75,9 +102,6 @@ export const zones = z.record(zoneName, zone).superRefine((all, context) => {
     }
 });
 
-const absoluteName = z.string().refine((name) => isName(name) && name !== '.', {
-  error: 'an absolute name in lower case, with a dot at its end: "ns1.example.dev."',
-});
 const address = z.string().refine((text) => parseAddress(text) !== undefined, { error: 'an address' });
 
 /** The DNS server of this host, for zones with the provider `authoritative`. */
@@ -98,4 +122,6 @@ export type Authoritative = z.output<typeof authoritative>;
 export type ZoneParams = z.output<typeof zone>;
 export type Zones = z.output<typeof zones>;
 export type DeclaredRecord = z.output<typeof record>;
+export type ZoneFile = z.output<typeof asFile>;
+export type Cloudflare = z.output<typeof cloudflare>;
 export type Rfc2136 = z.output<typeof rfc2136>;

@@ -1,11 +1,13 @@
 import { directory, type Inventory, LabError, type ResourceTree, type RoleContext } from '../../../src/index.ts';
 import { authoritative, authoritativeServer, ownRecords } from './authoritative/server.ts';
+import { cloudflare } from './cloudflare.ts';
 import type { Authoritative, Zones } from './params.ts';
 import type { Provider } from './provider.ts';
 import { recordsOf } from './records.ts';
 import { dnsRecords, ledgersFolder } from './resource.ts';
 import { rfc2136, secretsFolder } from './rfc2136.ts';
 import { dnsServers } from './servers.ts';
+import { renderZone, zoneFile } from './zone-file.ts';
 
 /** What of the role's parameters the public half reads. */
 interface PublicParams {
@@ -31,6 +33,10 @@ export function publicZones({ host, params, inventory }: RoleContext<PublicParam
     Object.entries(params.zones).map(([name, zone]) => {
       const { massChange, agreeSeconds: seconds, provider, ttl } = zone;
       const named = recordsOf({ name, params: zone, all }, inventory);
+      if (provider.type === 'file') {
+        const { path, reload = null } = provider;
+        return zoneFile({ zone: name, path, content: renderZone(name, ttl, named, provider), reload });
+      }
       const own = signed.includes(name) ? ownRecords(name, named, host, params.authoritative, inventory, ttl) : [];
       const wanted = [...named, ...own];
       const { needs, primary, program, settings, secretFile } = providerOf(name, provider);
@@ -44,8 +50,9 @@ export function publicZones({ host, params, inventory }: RoleContext<PublicParam
   ];
 }
 
-function providerOf(zone: string, provider: Zones[string]['provider']): Provider {
-  return provider.type === 'authoritative' ? authoritative() : rfc2136(zone, provider);
+function providerOf(zone: string, provider: Exclude<Zones[string]['provider'], { type: 'file' }>): Provider {
+  if (provider.type === 'authoritative') return authoritative();
+  return provider.type === 'cloudflare' ? cloudflare(zone, provider) : rfc2136(zone, provider);
 }
 
 /** Zones of other hosts. What is published from two hosts would be changed to and fro. */
