@@ -2,7 +2,7 @@
 # depend on what a host has. POSIX sh.
 #
 # usage: … look ZONE LEDGER KEYFILE SERVER PORT [NAME TYPE]…   what the plan has to know
-#        … push ZONE LEDGER KEYFILE SERVER PORT <CHANGE        all of it or nothing, if the zone is still as it was
+#        … push ZONE LEDGER KEYFILE SERVER PORT <CHANGE        one message, all of it or nothing, if the zone is still as it was
 #        … back ZONE LEDGER KEYFILE SERVER PORT <CHANGE        the same, also where a later run of ours has changed it
 #
 # A change is lines: "- NAME TTL TYPE VALUE" is there, "+ NAME TTL TYPE VALUE" shall be.
@@ -39,7 +39,7 @@ explain() {
 	*REFUSED*) say "$at refuses this key for the zone $zone (REFUSED)" 'let the server allow updates and queries of the zone to this key' ;;
 	*NOTIMP*) say "$at takes no updates (NOTIMP)" 'take a server that does RFC 2136' ;;
 	*'NOTZONE'*) say "$at says that a name is not in the zone $zone (NOTZONE)" 'the zone of the server begins elsewhere' ;;
-	*'ran out of space'* | *'message too large'*) say "the change does not fit into one message of 64 KiB" 'publish in parts: leave some records out at first' ;;
+	*'ran out of space'* | *'message too large'*) say "the change does not fit into one message of 64 KiB" 'one name has more records than a message can hold' ;;
 	esac
 }
 
@@ -113,7 +113,7 @@ look() {
 	[ -z "$bad" ] || { explain "$bad"; say "$at: $bad" 'see the log of the server'; }
 	got=$(printf '%s\n' "$answer" | grep -c 'status: ') || :
 	[ "$got" -eq $(($# / 2)) ] || { explain "$answer"; say "$at answered $got of $(($# / 2)) questions" 'run it again'; }
-	records=$(printf '%s\n' "$answer" | awk -v zone="$zone." '/^[^;]/ && $3 == "IN" && !($4 == "NS" && tolower($1) == zone) {
+	records=$(printf '%s\n' "$answer" | awk -v zone="$zone." '/^[^;]/ && $3 == "IN" && $4 != "SOA" && !($4 == "NS" && tolower($1) == zone) {
 		value = $0; for (i = 0; i < 4; i++) sub(/^[^ \t]+[ \t]+/, "", value)
 		line = tolower($1) " " $2 " " $4 " " value; if (!(line in seen)) { seen[line] = 1; print line } }')
 	printf '%s\n' "$records" | sed -n 's/^./record &/p'
@@ -142,8 +142,20 @@ holds() {
 	[ "$said" = ok ]
 }
 
+# A message holds 64 KiB: what is longer goes in several, with all of a name in one.
+push_all() {
+	all=$(awk 'length(text) > 30000 && $2 != name { portion++; text = "" } { name = $2; text = text $0; print portion + 0, $0 }')
+	last=$(printf '%s\n' "$all" | tail -n 1)
+	last=${last%% *}
+	portion=0
+	while [ "$portion" -le "$last" ]; do
+		change=$(printf '%s\n' "$all" | sed -n "s/^$portion //p")
+		push
+		portion=$((portion + 1))
+	done
+}
+
 push() {
-	change=$(cat)
 	said=$(send "$change")
 	must "$said"
 	[ "$said" != ok ] || return 0
@@ -174,11 +186,11 @@ $wanted"
 	done <<-EOF
 		$sets
 	EOF
-	[ -z "$strange" ] || say "the zone $zone is not as it was: somebody else changed it, and nothing was changed now. It has:$strange" 'run it again: the plan shows what is there'
+	[ -z "$strange" ] || say "the zone $zone is not as it was: somebody else changed it, and this was not taken. It has:$strange" 'run it again: the plan shows what is there'
 	[ -n "$rest" ] || return 0
 	said=$(send "$(printf '%s\n' "$rest" | grep .)")
 	must "$said"
-	[ "$said" = ok ] || say "the zone $zone was changed by somebody else at the same moment, and nothing was changed by this" 'run it again'
+	[ "$said" = ok ] || say "the zone $zone was changed by somebody else at the same moment, and this was not taken" 'run it again'
 }
 
 case $verb in
@@ -186,5 +198,5 @@ look)
 	look "$@"
 	echo end
 	;;
-push | back) push ;;
+push | back) push_all ;;
 esac

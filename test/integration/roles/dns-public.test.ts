@@ -71,7 +71,7 @@ function projectWith(declared: Declared): LabProject {
 describe.each([
   ['BIND', startBind],
   ['Knot', startKnot],
-])('by RFC 2136, with %s', (_, start) => {
+])('by RFC 2136, with %s', (software, start) => {
   let server: NameServer;
   let project: LabProject;
   const provider = () =>
@@ -185,6 +185,8 @@ describe.each([
     expect(await server.records('shop.example.dev', 'A')).toEqual(['192.0.2.66']);
     await server.update('update delete shop.example.dev. A');
     expect(await lab('plan', 'site', '--limit', 'vps', '-o', 'again.json')).toMatchObject({ exitCode: 2 });
+    // What somebody does elsewhere in the zone is no matter of this plan.
+    await server.update('update add elsewhere.example.dev. 60 A 192.0.2.1');
     expect(await lab('apply', 'again.json')).toMatchObject({ exitCode: 0 });
     expect(await server.records('shop.example.dev', 'A')).toEqual(['203.0.113.7']);
   });
@@ -207,7 +209,7 @@ describe.each([
     await server.update('update add race.example.dev. 60 A 192.0.2.66');
     const { exitCode, stderr } = await send('push', ...lines);
     expect({ exitCode, stderr }).toMatchObject({ exitCode: 1, stderr: expect.stringContaining('192.0.2.66') });
-    expect(stderr).toContain('somebody else changed it, and nothing was changed now');
+    expect(stderr).toContain('somebody else changed it, and this was not taken');
     expect(await server.records('race2.example.dev', 'A')).toEqual([]);
     // What is done already is no change of somebody else.
     await server.update('update delete race.example.dev. A', 'update add race.example.dev. 60 A 192.0.2.2');
@@ -215,6 +217,23 @@ describe.each([
     expect(await send('push', ...lines)).toMatchObject({ exitCode: 0 });
     expect(await server.records('race2.example.dev', 'A')).toEqual(['192.0.2.2']);
     await server.update('update delete race.example.dev.', 'update delete race2.example.dev.');
+  });
+
+  it('publishes more than one message holds, and takes it back', async () => {
+    const names = Array.from({ length: 900 }, (_, index) => `service-number-${index}.example.dev.`);
+    const words = ['example.dev', '/root/none', '/etc/lab/dns/example.dev.key', server.address, '53'];
+    const send = (verb: string, sign: string) =>
+      vps.exec(
+        ['sh', '-c', program, 'lab-dns', verb, ...words],
+        names
+          .flatMap((name) => [`${sign} ${name} 300 A 203.0.113.7`, `${sign} ${name} 300 AAAA 2001:db8::7`])
+          .join('\n'),
+      );
+    expect(await send('push', '+')).toMatchObject({ exitCode: 0, stderr: '' });
+    expect(await server.records('service-number-899.example.dev', 'AAAA')).toEqual(['2001:db8::7']);
+    expect(await send('back', '-')).toMatchObject({ exitCode: 0, stderr: '' });
+    expect(await server.records('service-number-0.example.dev', 'A')).toEqual([]);
+    expect(await server.records('service-number-899.example.dev', 'AAAA')).toEqual([]);
   });
 
   it('is taken back by a rollback, and that by another', async () => {
@@ -272,6 +291,36 @@ describe.each([
     );
     expect(await failing(provider().replace("'lab'", "'labb'"))).toContain('does not know the key');
     expect(await failing(provider().replace('key:', 'port: 5399, key:'))).toContain('does not answer');
+    declare({});
+    await ok();
+  });
+
+  it.skipIf(software !== 'Knot')('says that clocks are too far apart', async () => {
+    const preload = '/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1';
+    await server.host.sh(`systemctl stop knot; mkdir -p /run/knot; chown knot: /run/knot
+      systemd-run -q --unit=skewed env LD_PRELOAD=${preload} FAKETIME=+2h FAKETIME_DONT_FAKE_MONOTONIC=1 /usr/sbin/knotd
+      for i in $(seq 50); do dig @127.0.0.1 +time=1 +tries=1 example.dev SOA | grep -q NOERROR && break; sleep 0.2; done`);
+    const { exitCode, stdout } = await run();
+    await server.host.sh('systemctl stop skewed; systemctl start knot');
+    expect({ exitCode, stdout }).toMatchObject({ exitCode: 1, stdout: expect.stringContaining('too far apart') });
+    expect(await ok()).toMatch(/0 changed/);
+  });
+
+  it('asks every name server after a change, and tells of one that does not follow', async () => {
+    await server.update(
+      'update add example.dev. 300 NS ns2.example.dev.',
+      `update add ns2.example.dev. 300 A ${vps.address}`,
+    );
+    declare({ zone: 'agreeSeconds: 2', services: { photos: 'photos.example.dev', lag: 'lag.example.dev' } });
+    const { exitCode, stdout } = await run();
+    expect({ exitCode, stdout }).toMatchObject({ exitCode: 1, stdout: expect.stringContaining('ns2.example.dev.') });
+    expect(stdout).toContain('not every name server of example.dev says what was published');
+    expect(await server.records('lag.example.dev', 'A')).toEqual(['203.0.113.7']);
+    // Asked again until they do.
+    expect(await run()).toMatchObject({ exitCode: 1 });
+    await server.update('update delete example.dev. NS ns2.example.dev.', 'update delete ns2.example.dev. A');
+    await ok();
+    expect(await ok()).toMatch(/0 changed/);
     declare({});
     await ok();
   });
