@@ -1,5 +1,6 @@
 import { type Endpoint, type Flow, type Inventory, LabError, type PortRange, type Service } from '../../src/index.ts';
 import { AddressSet } from './address-set.ts';
+import { publicDnsPermits } from './dns-permits.ts';
 import { hostSide, internet, type Permit, type Side } from './permit.ts';
 import { tunnelPermits } from './tunnel-permits.ts';
 
@@ -69,7 +70,7 @@ function compilePolicy(inventory: Inventory): Policy {
   const inside = insideOf(inventory);
   const hosts = [...inventory.hosts.keys()].map((name) => hostSide(name, inventory).addresses);
   return {
-    permits: [...flows, ...implied, ...tunnelPermits(inventory)],
+    permits: [...flows, ...implied, ...tunnelPermits(inventory), ...publicDnsPermits(inventory)],
     inside,
     known: AddressSet.union([inside, ...hosts]),
   };
