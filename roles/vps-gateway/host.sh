@@ -13,10 +13,10 @@ loaded=/run/lab-gateway.loaded
 
 checksum() { sha256sum <"$1" | cut -c1-64; }
 
-# Our rule of ip-rule(8), by its preference.
+# Our rules of ip-rule(8), by their preferences.
 ip_rules() {
 	for family in -4 -6; do
-		ip "$family" rule show 2>/dev/null | sed -n "s/^7590:/$family &/p"
+		ip "$family" rule show 2>/dev/null | sed -n "s/^759[0-9]:/$family &/p"
 	done
 }
 

@@ -6,12 +6,19 @@ export interface Answering {
   readonly tunnelInterfaces: readonly string[];
   /** Prefixes from which no stranger comes. */
   readonly inside: readonly string[];
+  /** The host's own addresses in the tunnel. */
+  readonly addresses: readonly string[];
+  /** Those on its own line: where a socket that is bound to no address answers from. */
+  readonly wired: readonly string[];
+  /** UDP ports that strangers reach. */
+  readonly udpPorts: readonly number[];
 }
 
 /** Bit of the connection mark, and of the firewall mark, of what strangers began through the tunnel. */
 const mark = '0x02000000';
 
 const word = { ipv4: 'ip', ipv6: 'ip6' } as const;
+const flagOf = (address: string) => (address.includes(':') ? '-6' : '-4');
 const familyOf = (address: string) => (address.includes(':') ? 'ipv6' : 'ipv4');
 
 /**
@@ -25,7 +32,14 @@ export function renderForwarding(forwarded: readonly Forwarded[], answering: Ans
     '# Managed by lab (role vps-gateway).',
     ...(answering === null
       ? []
-      : ['-4', '-6'].map((flag) => `# rule ${flag} fwmark ${mark}/${mark} lookup ${internetTable} pref 7590`)),
+      : [
+          // What has the tunnel's address goes back by the tunnel, but for what is inside.
+          ...answering.addresses.flatMap((address) => [
+            `# rule ${flagOf(address)} from ${address} lookup main suppress_prefixlength 0 pref 7590`,
+            `# rule ${flagOf(address)} from ${address} lookup ${internetTable} pref 7591`,
+          ]),
+          ...['-4', '-6'].map((flag) => `# rule ${flag} fwmark ${mark}/${mark} lookup ${internetTable} pref 7592`),
+        ]),
     'add table inet lab_gateway',
     'delete table inet lab_gateway',
     'table inet lab_gateway {',
@@ -50,7 +64,23 @@ function translation({ service, protocol, port, at, to }: Forwarded): string[] {
   });
 }
 
-function answerChains({ tunnelInterfaces, inside }: Answering): string[] {
+/**
+ * A datagram socket that is bound to no address answers from the address of the way out, whichever it was asked at. So it is asked
+ * at that one, and the kernel puts the tunnel's back.
+ */
+function datagramRules({ addresses, wired, udpPorts }: Answering, names: string): string[] {
+  return addresses.flatMap((address) => {
+    const own = wired.find((one) => familyOf(one) === familyOf(address));
+    if (own === undefined || udpPorts.length === 0) return [];
+    const family = word[familyOf(address)];
+    return [
+      `iifname ${names} ct mark & ${mark} == ${mark} ${family} daddr ${address} udp dport { ${udpPorts.join(', ')} } dnat ${family} to ${own}`,
+    ];
+  });
+}
+
+function answerChains(answering: Answering): string[] {
+  const { tunnelInterfaces, inside } = answering;
   const names = `{ ${tunnelInterfaces.map((name) => `"${name}"`).join(', ')} }`;
   const strangers = (['ipv4', 'ipv6'] as const).map((family) => {
     const prefixes = inside.filter((prefix) => familyOf(prefix) === family);
@@ -59,7 +89,11 @@ function answerChains({ tunnelInterfaces, inside }: Answering): string[] {
     return `iifname ${names} ct state new ${who} ct mark set ct mark or ${mark}`;
   });
   const answer = `ct direction reply ct mark & ${mark} == ${mark} meta mark set meta mark or ${mark}`;
+  const datagrams = datagramRules(answering, names);
   return [
+    ...(datagrams.length === 0
+      ? []
+      : chain('datagrams', 'type nat hook prerouting priority dstnat; policy accept;', datagrams)),
     ...chain('arriving', 'type filter hook prerouting priority mangle; policy accept;', [
       ...strangers,
       // What containers of this host answer passes through it.

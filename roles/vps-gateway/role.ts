@@ -46,7 +46,19 @@ export default defineRole({
 /** Null for a host that no gateway forwards packets to. */
 function answeringOf(host: Host, inventory: Inventory): Answering | null {
   if (!isReachedByTunnel(host, inventory)) return null;
-  return { tunnelInterfaces: tunnelInterfacesOf(host, inventory), inside: insidePrefixes(inventory) };
+  const on = (isTunnel: boolean) =>
+    [...host.addresses].flatMap(([name, addresses]) =>
+      inventory.networks.get(name)?.tunnel === isTunnel ? addresses : [],
+    );
+  return {
+    tunnelInterfaces: tunnelInterfacesOf(host, inventory),
+    inside: insidePrefixes(inventory),
+    addresses: on(true),
+    wired: on(false),
+    udpPorts: [...inventory.services.values()].flatMap((service) =>
+      service.host === host.name && service.mode === 'udp' && service.public.length > 0 ? [service.port] : [],
+    ),
+  };
 }
 
 async function requireSystemd({ system }: RoleContext<Params>): Promise<void> {
