@@ -1,4 +1,4 @@
-import { type Change, defineResource, LabError, z } from '../../../src/index.ts';
+import { type Change, defineResource, KnownAfterApply, LabError, z } from '../../../src/index.ts';
 import { resolvConf, resolvedConf, writerOf } from './resolv-conf.ts';
 
 const path = '/etc/resolv.conf';
@@ -33,7 +33,8 @@ const restart = {
 export const nameServers = defineResource({
   type: 'name-servers',
   props: z.strictObject({
-    servers: z.array(z.string()).min(1),
+    /** In the order in which they are asked; none while none of them answers. */
+    servers: z.array(z.string()),
     domain: z.string(),
     /** Domains that are asked here alone, where systemd-resolved is; or everything. */
     routed: z.union([z.literal('all'), z.array(z.string())]),
@@ -59,6 +60,7 @@ export const nameServers = defineResource({
     };
   },
   diff(props, { fact, text, settings, hasFolder, hasResolved, writers }): readonly Change[] {
+    if (props.servers.length === 0) throw new KnownAfterApply('none of the resolvers answers yet');
     const target = fact.target ?? '';
     if (hasResolved && fact.kind === 'symlink' && /systemd\/(resolve\/|resolv\.conf$)/.test(target)) {
       const after = resolvedConf(props, props.routed);

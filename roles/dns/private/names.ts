@@ -148,25 +148,29 @@ const sandboxed = {
   },
 };
 
-/** A host turns to the resolvers when they answer: until then it asks whom it asked before. */
+/**
+ * A host turns to the resolvers when they answer: until then it asks whom it asked before. What makes a host one of them itself is
+ * declared before this.
+ */
 function client({ host, inventory, params, withExports }: Context, records: readonly NameRecord[]): ResourceTree {
   const { resolvers, domain, fallback, clients } = params;
-  return withExports(
-    resolvers,
-    (known) => {
-      const servers = [host.name, ...resolvers.filter((name) => name !== host.name)].flatMap((name) => {
-        if (!resolvers.includes(name) || known.get(name)?.answers !== 'yes') return [];
-        return askedAt(host, resolverOf(name, inventory, params), inventory) ?? [];
-      });
-      if (servers.length === 0) throw nobodyToAsk(host, params, known);
-      return nameServers({ servers, domain, fallback, routed: clients === 'all' ? 'all' : routed(records, params) });
-    },
-    ({ answers }) => answers === 'yes',
-  );
+  const isOne = resolvers.includes(host.name);
+  const others = resolvers.filter((name) => name !== host.name);
+  const make = (known: ReadonlyMap<string, Exports>, reached: ReadonlySet<string> = new Set()): ResourceTree => {
+    const answering = [...(isOne ? [host.name] : []), ...others.filter((name) => doesAnswer(known.get(name)))];
+    const servers = answering.flatMap((name) => askedAt(host, resolverOf(name, inventory, params), inventory) ?? []);
+    const isAwaited = answering.length === 0 && others.some((name) => reached.has(name));
+    if (servers.length === 0 && !isAwaited) throw nobodyToAsk(host, params, answering);
+    return nameServers({ servers, domain, fallback, routed: clients === 'all' ? 'all' : routed(records, params) });
+  };
+  return others.length === 0 ? make(new Map()) : withExports(others, make, doesAnswer);
 }
 
-function nobodyToAsk(host: Host, { resolvers }: PrivateParams, known: ReadonlyMap<string, Exports>): LabError {
-  const answering = resolvers.filter((name) => known.get(name)?.answers === 'yes');
+function doesAnswer(exports: Exports | undefined): boolean {
+  return exports?.answers === 'yes';
+}
+
+function nobodyToAsk(host: Host, { resolvers }: PrivateParams, answering: readonly string[]): LabError {
   if (answering.length === 0)
     return new LabError('PLAN_IMPOSSIBLE', 'none of the resolvers answers yet', {
       host: host.name,
