@@ -192,9 +192,9 @@ function routed(records: readonly NameRecord[], { domain, stubs }: PrivateParams
   return [...new Set([...names, ...Object.keys(stubs)])].sort();
 }
 
-/** Whether this host answers as a resolver of ours. */
+/** Whether this host answers as a resolver of ours; it does while it is reloaded. */
 export async function answersNow({ facts }: { readonly facts: Facts }): Promise<Exports | null> {
-  const argv = ['sh', '-c', 'systemctl -q is-active "$1" && [ -e "$2" ] && echo yes', 'lab', service, namesFile];
-  const { stdout } = await facts.run(argv);
+  const script = 'case $(systemctl is-active "$1") in active | reloading | refreshing) [ ! -e "$2" ] || echo yes ;; esac';
+  const { stdout } = await facts.run(['sh', '-c', script, 'lab', service, namesFile]);
   return stdout.trim() === 'yes' ? { answers: 'yes' } : null;
 }

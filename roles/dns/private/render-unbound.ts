@@ -76,6 +76,8 @@ export function localWarning(names: readonly string[]): string {
 }
 
 const settings = [
+  // Without Debian's subnetcache, which is for servers that answer by where one is, and keeps the rest from working with it.
+  '  module-config: "validator iterator"',
   // Tells strangers nothing, and others no more than they need (RFC 9156).
   ...[
     '  hide-identity: yes',
