@@ -1,8 +1,8 @@
 import { z } from '../../src/index.ts';
+import { privateParams } from './private/params.ts';
 import { authoritative, zones } from './public/params.ts';
 
-/** Parameters of the role dns. */
-export const params = z.strictObject({
-  zones: zones.default({}),
-  authoritative,
-});
+/** Parameters of the role dns; all are optional. */
+export const params = z.strictObject({ ...privateParams, zones: zones.default({}), authoritative });
+
+export type Params = z.output<typeof params>;

@@ -22,8 +22,10 @@ export interface Permit {
   /** Empty: every port, and with `any` protocols without ports too. */
   readonly ports: readonly PortRange[];
   readonly reason: string;
-  /** Where it comes from: a flow of the inventory by its number, or what a declared service or tunnel needs. */
-  readonly origin: { readonly kind: 'flow'; readonly index: number } | { readonly kind: 'service' | 'tunnel' };
+  /** Where it comes from: a flow of the inventory by its number, or what a declared service, tunnel or resolver needs. */
+  readonly origin:
+    | { readonly kind: 'flow'; readonly index: number }
+    | { readonly kind: 'service' | 'tunnel' | 'names' };
   /** It reaches `to` through a gateway that forwards packets (DNAT), not directly. */
   readonly via?: string | undefined;
 }

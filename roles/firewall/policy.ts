@@ -1,6 +1,7 @@
 import { type Endpoint, type Flow, type Inventory, LabError, type PortRange, type Service } from '../../src/index.ts';
 import { AddressSet } from './address-set.ts';
 import { publicDnsPermits } from './dns-permits.ts';
+import { namesPermits } from './names-permits.ts';
 import { hostSide, internet, type Permit, type Side } from './permit.ts';
 import { tunnelPermits } from './tunnel-permits.ts';
 
@@ -33,7 +34,7 @@ export function insideOf(inventory: Inventory): AddressSet {
 }
 
 /**
- * The policy that an inventory declares: its flows, and what its public services and its tunnel need. Pure, and from the whole
+ * The policy that an inventory declares: its flows, and what its public services, its tunnel and its resolvers need. Pure, and from the whole
  * inventory: whichever hosts a run selects, the policy is the same.
  *
  * A flow to a service with gateways leads to the gateways as well, and from them to the service: where TLS ends at the gateway
@@ -70,7 +71,13 @@ function compilePolicy(inventory: Inventory): Policy {
   const inside = insideOf(inventory);
   const hosts = [...inventory.hosts.keys()].map((name) => hostSide(name, inventory).addresses);
   return {
-    permits: [...flows, ...implied, ...tunnelPermits(inventory), ...publicDnsPermits(inventory)],
+    permits: [
+      ...flows,
+      ...implied,
+      ...tunnelPermits(inventory),
+      ...publicDnsPermits(inventory),
+      ...namesPermits(inventory),
+    ],
     inside,
     known: AddressSet.union([inside, ...hosts]),
   };

@@ -30,7 +30,7 @@ export const params = z.strictObject({
   mtu: z.int().min(1280).max(9000).default(1420),
   /** Seconds between words that keep the way through a NAT open; 0 is never. Only hosts without an endpoint send them. */
   keepalive: z.int().min(0).max(65535).default(25),
-  /** Name servers that the configurations of devices name. */
+  /** Name servers that the configurations of devices name. Default: the resolvers of the role dns, where there are any on the tunnel. */
   dns: z.array(z.string()).default([]),
 });
 

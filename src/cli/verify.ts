@@ -28,12 +28,16 @@ const subjects: Readonly<Record<string, Subject>> = {
     description: 'running containers: none has what leads to its host, such as the socket of the engine',
     load: async () => (await import('./verify/containers.ts')).verifyContainers,
   },
+  dns: {
+    description: 'names: every resolver and every host has what the inventory declares, and strangers get no answer',
+    load: async () => (await import('./verify/dns.ts')).verifyDns,
+  },
 };
 
 export function register(program: Command): void {
   const command = program
     .command('verify [what]')
-    .description('prove that the hosts hold what the inventory says: firewall, containers')
+    .description('prove that the hosts hold what the inventory says: firewall, containers, dns')
     .option('-i, --inventory <file>', 'the inventory; default: that of this folder')
     .addOption(new Option('--output <form>', 'how to show it').choices(['plain', 'json']).default('plain'))
     .addOption(new Option('--ports <list>', 'further ports to try, such as 5000,8000-8010').argParser(portList));
@@ -48,7 +52,9 @@ them try.
 containers: what Docker and Podman run on each host, and what of it is privileged, shares namespaces of the host, mounts the socket of
 the engine or files of the host, or has more capabilities or devices. What is meant to be so is told to the role containers
 (accepted).
-Exit codes, for monitoring: 0 as declared, 1 something is open without a flow, a flow is blocked, or a container has more than it should, 3 a host could not be asked,
+dns: each resolver asks every resolver for every name of the inventory, in both directions and for both families; all hosts look the names up
+as their programs do; and hosts ask the resolvers where they should answer nobody. --limit says from which hosts.
+Exit codes, for monitoring: 0 as declared, 1 something is open without a flow, a flow is blocked, a container has more than it should, or a name is not as declared, 3 a host could not be asked,
 4 usage or inventory error. Without a word: what there is.
 
 Examples:
@@ -56,6 +62,7 @@ Examples:
   lab verify firewall
   lab verify firewall --limit vps --ports 5000,8000-8010
   lab verify containers --limit nas
+  lab verify dns
   lab verify firewall --output json | jq -r '.findings[] | select(.kind == "open")'`,
     )
     .action(async (what: string | undefined, options: VerifyOptions) => {

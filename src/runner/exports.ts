@@ -20,6 +20,8 @@ export class ExportStore {
   readonly #known = new Map<string, Exports | null>();
   /** Hosts at work that may still tell something. */
   readonly #working = new Set<string>();
+  /** Of those, hosts that wait for others: host → whether something that it took is different by now. */
+  readonly #resting = new Map<string, () => boolean>();
   /** Hosts that are worked on together: they can still be given something that another one has made. */
   #batch: ReadonlySet<string> = new Set();
   /** Hosts that were read in this run, and have told what there was to tell. */
@@ -88,7 +90,33 @@ export class ExportStore {
   /** The host tells nothing more. */
   finish(host: string): void {
     this.#working.delete(host);
+    this.#resting.delete(host);
     this.#wake();
+  }
+
+  /**
+   * The host has done what it could: waits until others have told what the view has taken from them. What has been told meanwhile
+   * may let it go on and tell more, for others who wait; only when all hosts wait, and none of them could go on, nothing more comes.
+   */
+  async rest(host: string, view: ExportView): Promise<void> {
+    if (view.isOpen()) {
+      this.#resting.set(host, () => view.isOutdated());
+      this.#wake();
+      await this.until(() => !view.isOpen() || (this.#allRest() && view.isOutdated()));
+      this.#resting.delete(host);
+    }
+    if (!view.isOutdated()) this.finish(host);
+  }
+
+  #allRest(): boolean {
+    return [...this.#working].every((host) => this.#resting.has(host));
+  }
+
+  /** When nobody is left who could tell more, nobody is waited for. */
+  #endWhenAllRest(): void {
+    if (this.#resting.size === 0 || !this.#allRest()) return;
+    if ([...this.#resting.values()].some((isOutdated) => isOutdated())) return;
+    this.#working.clear();
   }
 
   /** Resolves when `done` gives true; asked again after everything that happens. */
@@ -97,6 +125,7 @@ export class ExportStore {
   }
 
   #wake(): void {
+    this.#endWhenAllRest();
     const waiting = this.#waiting;
     this.#waiting = [];
     for (const resolve of waiting) resolve();

@@ -40,8 +40,8 @@ export interface HostRun {
   readonly publish: (role: string, told: Exports | null) => void;
   /** This host was read, and has told what it can tell before it is changed. */
   readonly markRead: () => void;
-  /** This host has no more to tell. */
-  readonly toldAll: () => void;
+  /** Waits until others have told what this host takes from them, or have nothing more to tell. */
+  readonly rest: () => Promise<void>;
   /** Waits, without a place among those at work, until `done` gives true. */
   readonly waitFor: (done: () => boolean) => Promise<void>;
   readonly connect: Connect;
@@ -246,10 +246,8 @@ class HostWorker {
 
   /** Waits until other hosts have told what this one takes from them. True when that is not what was declared with. */
   async #othersChanged(): Promise<boolean> {
-    const { exports, toldAll, waitFor } = this.#task;
-    toldAll();
-    if (exports.isOpen()) await waitFor(() => !exports.isOpen());
-    return exports.isOutdated();
+    await this.#task.rest();
+    return this.#task.exports.isOutdated();
   }
 
   #applier(link: HostLink, { lastRun }: StateFact): Applier {

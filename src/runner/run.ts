@@ -188,7 +188,10 @@ async function runOrSkip(
     run: id,
     publish: (role, told) => exports.publish(task.host.name, role, told),
     markRead: () => exports.markRead(task.host.name),
-    toldAll: () => exports.finish(task.host.name),
+    rest: async () => {
+      const rest = () => exports.rest(task.host.name, task.exports);
+      await (task.exports.isOpen() ? slots.pause(rest) : rest());
+    },
     waitFor: (done) => slots.pause(() => exports.until(done)),
     mode,
     playbook,

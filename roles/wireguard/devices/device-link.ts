@@ -1,4 +1,5 @@
 import { type Inventory, LabError } from '../../../src/index.ts';
+import { resolversOf } from '../../dns/private/resolvers.ts';
 import { paramsFor } from '../host-params.ts';
 import { mainInterface } from '../links.ts';
 import { deviceGateway, endpointOf, membersOf, tunnelPrefixes } from '../mesh.ts';
@@ -52,10 +53,19 @@ export function deviceLink(inventory: Inventory, name: string): DeviceLink {
     device: name,
     addresses,
     gateway,
-    params: gatewayParams,
+    params: { ...gatewayParams, dns: nameServers(gatewayParams, inventory) },
     inside: [...inside, ...membersOf(inventory, params).flatMap(({ sites }) => sites)],
     endpoint: (interfaceName) => endpointOf(gateway, interfaceName, inventory, gatewayParams) ?? '',
   };
+}
+
+/** Those that the parameters name; without any, the resolvers of the role dns that the tunnel leads to. */
+function nameServers({ dns, network }: Params, inventory: Inventory): string[] {
+  if (dns.length > 0) return dns;
+  const addresses = resolversOf(inventory)
+    .filter(({ networks }) => networks.some(({ name }) => name === network))
+    .flatMap(({ host }) => inventory.hosts.get(host)?.addresses.get(network) ?? []);
+  return addresses.toSorted((a, b) => Number(a.includes(':')) - Number(b.includes(':')));
 }
 
 /** The interface of the gateway that a new device is put on: where the other devices are, else the main one. */

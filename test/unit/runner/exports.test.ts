@@ -62,6 +62,37 @@ it('forgets what is remembered of a host that has nothing to tell yet, and waits
   expect(view.isOpen()).toBe(false);
 });
 
+it('waits on while those who wait may still go on and tell more', async () => {
+  const store = new ExportStore(noMemory);
+  store.expect(['a', 'b', 'c']);
+  const told: string[] = [];
+  // Everybody tells of the second role when it knows the first of all others; c never tells of the second.
+  const host = async (own: string) => {
+    const view = new ExportView(store, own);
+    const others = ['a', 'b', 'c'].filter((name) => name !== own);
+    const awaited = (role: string) => others.filter((name) => view.of(name, role).awaited);
+    await Promise.resolve();
+    store.publish(own, 'keys', { of: own });
+    for (;;) {
+      view.clear();
+      const first = awaited('keys');
+      const second = first.length > 0 ? first : awaited('names');
+      if (own !== 'c' && first.length === 0) store.publish(own, 'names', { of: own });
+      if (second.length > 0) told.push(`${own} waits for ${second}`);
+      await store.rest(own, view);
+      if (!view.isOutdated()) break;
+    }
+    told.push(`${own} ends with ${others.filter((name) => store.of(name, 'names') !== undefined)}`);
+    store.finish(own);
+  };
+  await Promise.all(['a', 'b', 'c'].map(host));
+  expect(told.filter((line) => line.includes('ends')).sort()).toEqual([
+    'a ends with b',
+    'b ends with a',
+    'c ends with a,b',
+  ]);
+});
+
 it('lets all hosts of a run have the same of what they agree on', () => {
   const store = new ExportStore(noMemory);
   const [one, two] = ['a', 'b'].map((host) => new ExportView(store, host));
