@@ -16,7 +16,7 @@ import { tunnelInterfacesOf } from '../firewall/tunnel-permits.ts';
 import { isReachedByTunnel } from '../wireguard/internet.ts';
 import { forwarding } from './forwarding.ts';
 import { type Params, params } from './params.ts';
-import { acmeRootFile, caddyfile, renderCaddy, usersFile } from './render-caddy.ts';
+import { accessLog, acmeRootFile, caddyfile, renderCaddy, usersFile } from './render-caddy.ts';
 import { filterFile, jailFile, renderFilter, renderJail } from './render-fail2ban.ts';
 import { type Answering, renderForwarding } from './render-forwarding.ts';
 import { type HttpRoute, type Routes, routesOf } from './routes.ts';
@@ -37,11 +37,24 @@ export default defineRole({
     const { host, inventory, params } = context;
     if (params.state === 'absent') return [withoutWeb(), forwarding(null)];
     const routes = routesOf(host, inventory);
+    refusePassedOn(routes);
     const packets = renderForwarding(routes.forwarded, answeringOf(host, inventory));
     if (routes.sites.length > 0 || packets !== null) await requireSystemd(context);
     return [forwarding(packets), routes.sites.length > 0 && web(routes, context)];
   },
 });
+
+/** @throws LabError PLAN_IMPOSSIBLE */
+function refusePassedOn({ passedOn }: Routes): void {
+  const [first] = passedOn;
+  if (first === undefined) return;
+  throw new LabError('PLAN_IMPOSSIBLE', `no gateway passes on the TLS of ${first.service} yet`, {
+    expected: 'the mode "http", "tcp" or "udp"',
+    found: 'the mode "tls-passthrough"',
+    path: ['services', first.service, 'mode'],
+    hint: "mode: 'tcp' forwards a port whole, with key and plaintext at home as well",
+  });
+}
 
 /** Null for a host that no gateway forwards packets to. */
 function answeringOf(host: Host, inventory: Inventory): Answering | null {
@@ -102,6 +115,8 @@ function banning(ban: NonNullable<Params['ban']>, inside: readonly string[], ssh
   const filter = file({ path: filterFile, content: renderFilter() });
   const jail = file({ path: jailFile, content: renderJail(ban, inside, sshPort) });
   return [
+    // Caddy makes it with the first request, and fail2ban does not start without.
+    file({ path: accessLog, content: '', onlyIfAbsent: true, mode: '0640', owner: 'caddy', group: 'caddy' }),
     packages({ names: ['fail2ban', 'python3-systemd', 'nftables'], recommends: false }),
     filter,
     jail,

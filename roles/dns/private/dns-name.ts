@@ -23,6 +23,6 @@ export function reverseName(address: string): string {
 }
 
 /** `10.80.0.0/24` */
-export function prefixText({ network, bits }: Prefix): string {
+function prefixText({ network, bits }: Prefix): string {
   return `${formatAddress(network)}/${bits}`;
 }
