@@ -305,8 +305,42 @@ describe('services and flows', () => {
   test.each([
     [
       'a public name that nothing carries',
-      service({ public: 'photos.example.dev' }),
+      { hosts: { nas }, networks, services: { photos: { host: 'nas', port: 2342, public: 'photos.example.dev' } } },
       /^services\.photos\.public · nothing carries the public name to "nas"/,
+    ],
+    [
+      'a path that two services have',
+      {
+        networks,
+        hosts: { nas, vps },
+        services: {
+          photos: { host: 'nas', port: 1, public: 'a.example', http: { path: '/x/' } },
+          albums: { host: 'nas', port: 2, public: 'a.example', http: { path: '/x' } },
+        },
+      },
+      /^services\.albums\.public · two services have the public name "a\.example"/,
+    ],
+    [
+      'a name that is shared by two modes',
+      {
+        networks,
+        hosts: { nas, vps },
+        services: {
+          photos: { host: 'nas', port: 1, public: 'a.example' },
+          git: { host: 'nas', port: 2, public: 'a.example', mode: 'tcp', gateways: 'vps' },
+        },
+      },
+      /^services\.git\.public · two services have the public name "a\.example"/,
+    ],
+    [
+      'requests of a service that no gateway looks at',
+      service({ public: 'a.example', mode: 'tcp', gateways: 'vps', http: { path: '/x' } }),
+      /^services\.photos\.http · no gateway treats requests/,
+    ],
+    [
+      'replicas of packets',
+      service({ public: 'a.example', mode: 'tcp', gateways: 'vps', replicas: 'vps' }),
+      /^services\.photos\.replicas · a gateway that forwards packets takes one host/,
     ],
     [
       'a gateway without a name',

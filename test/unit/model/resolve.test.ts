@@ -228,6 +228,8 @@ test('services and flows get their defaults', () => {
     public: ['photos.example.dev'],
     private: [],
     gateways: ['vps'],
+    replicas: [],
+    http: { path: '', access: 'everyone', users: new Map(), headers: new Map() },
   });
   expect(services.get('dns')).toMatchObject({ protocol: 'udp', mode: 'udp' });
   expect(services.get('database')).toMatchObject({ protocol: 'tcp', mode: 'tcp' });
