@@ -38,6 +38,13 @@ const memories: Readonly<Record<string, Memory>> = {
       lock.setCarries(host, carries === '' ? [] : carries.split(' '));
     },
   },
+  /** Whom the others ask for names, also in a run that does not reach it. */
+  dns: {
+    recall: (lock, name) => (lock.answers(name) ? { answers: 'yes' } : undefined),
+    remember(lock, host, { answers }) {
+      if (answers === 'yes') lock.setAnswers(host);
+    },
+  },
 };
 
 /** Exports that outlast a run, in the lock file. */

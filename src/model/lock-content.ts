@@ -13,6 +13,8 @@ export interface LockEntry {
   readonly links: ReadonlyMap<string, string>;
   /** Hosts whose way to the internet leads through this one, as it last said. */
   readonly carries: readonly string[];
+  /** Whether it answered as a resolver of the role dns. */
+  readonly answers?: true | undefined;
   /** Where it answered last. */
   readonly endpoint?: EndpointAddress | undefined;
   /** Network → the addresses that were assigned. */
@@ -37,6 +39,7 @@ interface DraftEntry {
   readonly wireguard: Map<string, string>;
   readonly links: Map<string, string>;
   readonly carries: string[];
+  answers?: true;
   endpoint?: EndpointAddress;
   readonly addresses: Map<string, readonly string[]>;
 }
@@ -76,6 +79,12 @@ function hostReader(entry: DraftEntry): EntryReader {
       beside: (text) => {
         const names = /^\[ (.+) \]$/.exec(text)?.[1]?.split(', ') ?? [];
         return names.length > 0 && names.every((name) => plainName.test(name)) && entry.carries.push(...names) > 0;
+      },
+    },
+    answers: {
+      beside: (text) => {
+        if (text === 'true') entry.answers = true;
+        return text === 'true';
       },
     },
     endpoint: {
@@ -180,7 +189,15 @@ export function parseLock(document: Document.Parsed, file: string): LockContent 
   if (!isRecord(value) || value.version !== 1) throw malformed('this is no lock file of version 1', file);
   const hosts = new Map<string, LockEntry>();
   for (const [host, entry] of Object.entries(recordAt(value.hosts, 'hosts', file))) {
-    const { ssh = [], wireguard, links, carries, endpoint, addresses } = recordAt(entry, `hosts.${host}`, file);
+    const {
+      ssh = [],
+      wireguard,
+      links,
+      carries,
+      answers,
+      endpoint,
+      addresses,
+    } = recordAt(entry, `hosts.${host}`, file);
     if (!Array.isArray(ssh)) throw malformed(`the host keys of "${host}" are no list`, file);
     const keys = ssh.map((line: unknown): HostKey => {
       const match = keyLine.exec(String(line));
@@ -201,6 +218,7 @@ export function parseLock(document: Document.Parsed, file: string): LockContent 
       wireguard: publicKeysAt(wireguard, `hosts.${host}.wireguard`, file),
       links: linksAt(links, `hosts.${host}.links`, file),
       carries: namesAt(carries, `hosts.${host}.carries`, file),
+      ...(answers === true && { answers }),
       ...(last && { endpoint: last }),
       addresses: addressesAt(addresses, `hosts.${host}.addresses`, file),
     });

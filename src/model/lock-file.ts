@@ -111,6 +111,17 @@ export class LockFile {
     });
   }
 
+  /** Whether the host answered as a resolver when it was last read. */
+  answers(host: string): boolean {
+    return this.#content.hosts.get(host)?.answers === true;
+  }
+
+  setAnswers(host: string): void {
+    if (this.answers(host)) return;
+    this.#set(host, { ...this.#entry(host), answers: true });
+    this.#edits.push((document) => put(document, ['hosts', host, 'answers'], true));
+  }
+
   /** Where the host answered last over SSH. */
   endpoint(host: string): EndpointAddress | undefined {
     return this.#content.hosts.get(host)?.endpoint;

@@ -105,15 +105,14 @@ const noHooks = ['RESOLVCONF', 'USE_RESOLVCONF_FORWARDS'];
 
 /**
  * The new file in the place of the old one, with all others, as Unbound would read them. Before the package is there is nobody to
- * ask.
+ * ask. (Every `%s` in here would become the path.)
  */
 const check = `command -v unbound-checkconf >/dev/null || exit 0
 all=$(mktemp) || exit 1
 trap 'rm -f "$all"' EXIT
-for file in /etc/unbound/unbound.conf.d/*.conf; do
-  [ -e "$file" ] && [ "$file" != "/etc/unbound/unbound.conf.d/$2" ] && printf 'include-toplevel: "%s"\\n' "$file"
+for file in ${folder}/*.conf "$1"; do
+  [ ! -e "$file" ] || [ "$file" = "${folder}/$2" ] || echo "include-toplevel: "$file""
 done >"$all"
-printf 'include-toplevel: "%s"\\n' "$1" >>"$all"
 unbound-checkconf "$all"`;
 
 /** What Debian's unit lacks of the sandbox of Unbound's own (contrib/unbound.service.in). */

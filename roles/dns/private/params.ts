@@ -28,7 +28,7 @@ const upstream = z
     path: ['name'],
   });
 
-/** A name without a dot stands below the own domain. */
+/** A name without a domain (`printer`, `_sip._tcp`) stands below the own one. */
 const record = z
   .strictObject({
     name: dnsName,

@@ -32,7 +32,7 @@ export function recordsOf(inventory: Inventory, params: PrivateParams): readonly
     ...members(inventory, domain),
     ...[...inventory.services.values()].flatMap((service) => ofService(service, inventory)),
     ...params.records.map(({ name, type, value }) => ({
-      name: name.includes('.') ? name : `${name}.${domain}`,
+      name: isRelative(name) ? `${name}.${domain}` : name,
       type,
       value: type === 'A' || type === 'AAAA' ? canonicalAddress(value) : value,
       origin: 'a record',
@@ -182,6 +182,11 @@ function reverse(records: readonly NameRecord[], domain: string): NameRecord[] {
 
 export function isAddress({ type }: Pick<NameRecord, 'type'>): boolean {
   return type === 'A' || type === 'AAAA';
+}
+
+/** `printer`, `_sip._tcp`: no domain ends like that. */
+function isRelative(name: string): boolean {
+  return !name.includes('.') || name.split('.').at(-1)?.startsWith('_') === true;
 }
 
 /** Records of each name, in order. */

@@ -92,7 +92,7 @@ async function askFrom(
   const asked: AskedResolver[] = [];
   if (isResolver)
     for (const resolver of resolvers)
-      for (const [index, address] of addressesFor(host, resolver, inventory).entries())
+      for (const [index, address] of addressesFor(host, resolver, inventory, resolvers).entries())
         asked.push(await askResolver(ask, { host: host.name, resolver: resolver.host, address }, index, inventory));
   const own = privateParamsOf(host);
   const records = own === undefined || own.clients === 'none' ? null : recordsOf(inventory, own);
@@ -180,12 +180,20 @@ async function askAsStranger(
   return judgeReplies(host.name, resolverAt, parseReplies(await ask('stranger', [...resolverAt.keys()], [query])));
 }
 
-/** Of itself at every address, of another where both are on a network. */
-function addressesFor(host: Host, resolver: Resolver, inventory: Inventory): readonly string[] {
-  if (host.name === resolver.host) return ['127.0.0.1', ...resolver.addresses];
-  const common = resolver.networks.filter(({ name }) => host.addresses.has(name)).map(({ name }) => name);
-  const addresses = inventory.hosts.get(resolver.host)?.addresses;
-  return common.flatMap((name) => addresses?.get(name) ?? []).map(canonicalAddress);
+/** Of another where both are on a network; of itself on loopback, and where nobody else could ask. */
+function addressesFor(
+  host: Host,
+  resolver: Resolver,
+  inventory: Inventory,
+  resolvers: readonly Resolver[],
+): readonly string[] {
+  const own = inventory.hosts.get(resolver.host)?.addresses;
+  const at = (isAsked: (network: string) => boolean) =>
+    resolver.networks.flatMap(({ name }) => (isAsked(name) ? (own?.get(name) ?? []).map(canonicalAddress) : []));
+  if (host.name !== resolver.host) return at((name) => host.addresses.has(name));
+  const others = resolvers.filter((other) => other !== resolver);
+  const canAsk = (name: string) => others.some((other) => inventory.hosts.get(other.host)?.addresses.has(name));
+  return ['127.0.0.1', ...at((name) => !canAsk(name))];
 }
 
 /** @throws LabError READ_FAILED */
