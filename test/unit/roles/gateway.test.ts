@@ -93,9 +93,12 @@ describe('what a gateway carries', () => {
       { git: { host: 'nas', port: 22, mode: 'tcp', public: 'a.example', gateways: 'vps' } },
       /two want the port 22\/tcp/,
     ],
-  ] as const)('refuses %s', (_, services, expected, ...[gateway]) => {
-    expect(() => routes(services as unknown as Services, gateway ?? 'vps')).toThrow(expected);
-  });
+  ] as const)(
+    'refuses %s',
+    (...[, services, expected, gateway = 'vps']: readonly [string, object, RegExp, string?]) => {
+      expect(() => routes(services as Services, gateway)).toThrow(expected);
+    },
+  );
 });
 
 describe('the configuration of Caddy', () => {
