@@ -1,4 +1,4 @@
-import { formatAddress, type Prefix, parseAddress } from '../../../src/model/ip-address.ts';
+import { parseAddress } from '../../../src/model/ip-address.ts';
 
 const label = /^[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?$/;
 
@@ -20,9 +20,4 @@ export function reverseName(address: string): string {
   if (parsed.kind() === 'ipv4') return `${bytes.toReversed().join('.')}.in-addr.arpa`;
   const digits = bytes.map((byte) => byte.toString(16).padStart(2, '0')).join('');
   return `${[...digits].toReversed().join('.')}.ip6.arpa`;
-}
-
-/** `10.80.0.0/24` */
-export function prefixText({ network, bits }: Prefix): string {
-  return `${formatAddress(network)}/${bits}`;
 }
