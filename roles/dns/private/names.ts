@@ -16,10 +16,11 @@ import {
 import { blockedNames } from './block-list.ts';
 import { nameServers } from './client.ts';
 import { isWithin } from './dns-name.ts';
+import { freePort } from './free-port.ts';
 import type { PrivateParams } from './params.ts';
 import { type NameRecord, recordsOf } from './records.ts';
 import { renderBlocked, renderListening, renderNames } from './render-unbound.ts';
-import { askedAt, privateParamsOf, resolverOf } from './resolvers.ts';
+import { askedAt, privateParamsOf, type Resolver, resolverOf } from './resolvers.ts';
 
 type Context = RoleContext<PrivateParams>;
 
@@ -36,7 +37,7 @@ export async function privateNames(context: Context): Promise<ResourceTree> {
   const records = recordsOf(inventory, params);
   const self = resolvers.find((resolver) => resolver.host === host.name);
   return [
-    self !== undefined && resolver(context, await system(), records, renderListening(self)),
+    self !== undefined && resolver(context, await system(), records, self),
     params.clients !== 'none' && client(context, records),
   ];
 }
@@ -57,7 +58,7 @@ function resolver(
   { inventory, params }: Context,
   { init, osName, packageManager }: SystemFact,
   records: readonly NameRecord[],
-  listening: string,
+  self: Resolver,
 ): ResourceTree {
   if (init !== 'systemd' || packageManager !== 'apt')
     throw new LabError('PLAN_IMPOSSIBLE', 'a resolver needs systemd, and Unbound as Debian has it', {
@@ -70,7 +71,7 @@ function resolver(
   // What is there before the package is has it start as it shall be, and not as Debian has it.
   const listen = file({
     path: `${folder}/lab-listen.conf`,
-    content: listening,
+    content: renderListening(self),
     validate: [...validate, 'lab-listen.conf'],
   });
   const sandbox = unitFile({ name: service, dropIn: 'lab', sections: sandboxed });
@@ -81,6 +82,7 @@ function resolver(
       ? file({ path: blockedFile, state: 'absent' })
       : file({ path: blockedFile, content: renderBlocked(blocked), validate: [...validate, 'lab-blocked.conf'] });
   return [
+    freePort({ addresses: ['127.0.0.1', '::1', ...self.addresses] }),
     directory({ path: '/etc/unbound' }),
     directory({ path: folder }),
     noHooks.map((name) =>

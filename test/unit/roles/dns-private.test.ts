@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { params as roleParams } from '../../../roles/dns/params.ts';
 import { blockedNames, namesIn } from '../../../roles/dns/private/block-list.ts';
+import { freePort, othersIn } from '../../../roles/dns/private/free-port.ts';
 import { recordsOf } from '../../../roles/dns/private/records.ts';
 import { renderBlocked, renderListening, renderNames } from '../../../roles/dns/private/render-unbound.ts';
 import { resolvConf, resolvedConf, writerOf } from '../../../roles/dns/private/resolv-conf.ts';
@@ -263,6 +264,21 @@ describe('a resolver', () => {
       '192.168.1.10',
       undefined,
     ]);
+  });
+
+  it('has its port for itself, and lets others have theirs', () => {
+    const text = `udp   UNCONN 0      0      127.0.0.53%lo:53   0.0.0.0:*    users:(("systemd-resolve",pid=1,fd=13))
+udp   UNCONN 0      0      10.80.0.10:53   0.0.0.0:*    users:(("unbound",pid=2,fd=3))
+tcp   LISTEN 0      32     [::]:53   [::]:*    users:(("dnsmasq",pid=3,fd=7))
+`;
+    const others = othersIn(text);
+    expect(others).toEqual([
+      { address: '127.0.0.53', program: 'systemd-resolve' },
+      { address: '::', program: 'dnsmasq' },
+    ]);
+    const { diff } = freePort.resourceType;
+    expect(diff({ addresses: ['127.0.0.1', '10.80.0.10'] }, others.slice(0, 1))).toEqual([]);
+    expect(() => diff({ addresses: ['10.80.0.10'] }, others)).toThrow(/another name server/);
   });
 
   it('may be asked by its networks, where it listens, through the firewall', () => {
