@@ -1,4 +1,6 @@
 #!/bin/sh
+# Zone files hold words that look like variables.
+# shellcheck disable=SC2016
 # An internet of its own for a resolver: upstream-dns.sh ADDRESS
 # Unbound answers for a signed root, for example.dev (signed, with a DS in the root), for bogus.dev (the DS is of another key), for
 # island.net (signed, and nothing leads to it), for lan.dev (not signed), and for cluster.local. Port 53 in the clear, 853 with TLS as upstream.test, and

@@ -71,20 +71,18 @@ stranger)
 		echo 'no bash'
 		exit 0
 	}
-	# shellcheck disable=SC2059 # it is a format: bytes as octal escapes
+	# shellcheck disable=SC2059
 	length=$(printf %o "$(printf "$query" | wc -c)")
 	# Where nobody listens, or is not let answer, nothing comes: all are waited for together.
 	for address in "$@"; do
-		# shellcheck disable=SC2016
+		# shellcheck disable=SC2016,SC2086
 		{
 			header=$(timeout 3 bash -c 'exec 3<>"/dev/udp/$1/53" && printf "$2" >&3 && head -c 12 <&3 | od -An -v -tu1' lab "$address" "$query" 2>/dev/null)
-			# shellcheck disable=SC2086 # words, with one blank between them
 			[ -z "$header" ] || echo "reply $address udp" $header
 		} &
-		# shellcheck disable=SC2016
+		# shellcheck disable=SC2016,SC2086
 		{
 			header=$(timeout 3 bash -c 'exec 3<>"/dev/tcp/$1/53" && printf "\\0\\$3$2" >&3 && head -c 14 <&3 | tail -c +3 | od -An -v -tu1' lab "$address" "$query" "$length" 2>/dev/null)
-			# shellcheck disable=SC2086 # words, with one blank between them
 			[ -z "$header" ] || echo "reply $address tcp" $header
 		} &
 	done
