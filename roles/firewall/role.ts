@@ -7,11 +7,10 @@ import {
   packages,
   type ResourceTree,
   type RoleContext,
-  unit,
-  unitFile,
 } from '../../src/index.ts';
 import { readRoleFile } from '../../src/shared/own-package.ts';
 import { AddressSet, families } from './address-set.ts';
+import { loadedAtBoot, withoutLoader } from './boot-unit.ts';
 import { type HostRules, rulesFor } from './host-rules.ts';
 import { tunnelInternet } from './internet/resource.ts';
 import { renderWayOut } from './internet/way-out.ts';
@@ -22,39 +21,7 @@ import { firewallRules, hostScript, rulesFile, stateOf } from './resources.ts';
 import { ufwRules } from './ufw/resource.ts';
 import { type UfwRule, ufwRulesOf } from './ufw/rules.ts';
 
-const unitName = 'lab-firewall.service';
-
-const unitSections = {
-  Unit: {
-    Description: 'Firewall rules of lab',
-    Documentation: 'man:nft(8)',
-    DefaultDependencies: false,
-    Wants: 'network-pre.target',
-    Before: 'network-pre.target shutdown.target',
-    After: 'local-fs.target nftables.service',
-    Conflicts: 'shutdown.target',
-  },
-  Service: {
-    Type: 'oneshot',
-    RemainAfterExit: true,
-    ExecStart: `${hostScript} load`,
-    ExecReload: `${hostScript} load`,
-  },
-  Install: { WantedBy: 'sysinit.target' },
-};
-
-/** Debian's nftables.service takes every table away whenever it is started, reloaded or stopped, this one too. */
-const afterNftables = {
-  name: 'nftables.service',
-  dropIn: 'lab-firewall',
-} as const;
-const nftablesSections = {
-  Service: {
-    ExecStartPost: `-${hostScript} back`,
-    ExecReload: `-${hostScript} back`,
-    ExecStopPost: `-${hostScript} back`,
-  },
-};
+const loader = { name: 'lab-firewall', description: 'Firewall rules of lab', script: hostScript };
 
 /**
  * Lets through what the flows of the inventory name, and nothing else: to the host, and through it. Packets that answer come
@@ -84,7 +51,6 @@ async function withTable(context: RoleContext<Params>): Promise<ResourceTree> {
     });
   const rules = rulesFor(host, policyOf(inventory), inventory, params);
   const program = file({ path: hostScript, content: readRoleFile('firewall/host.sh'), mode: '0755' });
-  const service = unitFile({ name: unitName, sections: unitSections });
   return [
     packages({ names: ['nftables'], recommends: false }),
     program,
@@ -92,9 +58,7 @@ async function withTable(context: RoleContext<Params>): Promise<ResourceTree> {
     ufwRules({ rules: null, admitted: [] }),
     directory({ path: '/etc/lab', mode: '0700' }),
     firewallRules({ content: renderNftables(rules, params, host.connection.port ?? 22), admitted: admittedBy(rules) }),
-    service,
-    unit({ name: unitName, enabled: true }),
-    unitFile({ ...afterNftables, sections: nftablesSections }),
+    loadedAtBoot(loader),
     wayToInternet(context, rules),
   ];
 }
@@ -170,12 +134,7 @@ function withoutTable(): ResourceTree {
 }
 
 function withoutService(): ResourceTree {
-  return [
-    unitFile({ ...afterNftables, state: 'absent' }),
-    firewallRules({ content: null, admitted: [] }),
-    unit({ name: unitName, enabled: false }),
-    unitFile({ name: unitName, state: 'absent' }),
-  ];
+  return withoutLoader(loader, firewallRules({ content: null, admitted: [] }));
 }
 
 function admittedBy({ input, inside }: HostRules) {

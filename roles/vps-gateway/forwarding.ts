@@ -1,67 +1,22 @@
-import {
-  type Change,
-  defineResource,
-  directory,
-  file,
-  type ResourceTree,
-  type Step,
-  unit,
-  unitFile,
-  z,
-} from '../../src/index.ts';
+import { type Change, defineResource, directory, file, type ResourceTree, type Step, z } from '../../src/index.ts';
 import { readRoleFile } from '../../src/shared/own-package.ts';
+import { loadedAtBoot, withoutLoader } from '../firewall/boot-unit.ts';
 
 const hostScript = '/usr/local/sbin/lab-gateway';
 const forwardingFile = '/etc/lab/gateway.nft';
-const unitName = 'lab-gateway.service';
+const loader = { name: 'lab-gateway', description: 'Forwarding of packets by lab', script: hostScript };
 
 /** All that forwards packets on a host; null takes it away. */
 export function forwarding(content: string | null): ResourceTree {
   if (content === null)
-    return [
-      unitFile({ name: 'nftables.service', dropIn: 'lab-gateway', state: 'absent' }),
-      forwardingRules({ content }),
-      unit({ name: unitName, enabled: false }),
-      unitFile({ name: unitName, state: 'absent' }),
-      file({ path: hostScript, state: 'absent' }),
-    ];
+    return [withoutLoader(loader, forwardingRules({ content })), file({ path: hostScript, state: 'absent' })];
   return [
     file({ path: hostScript, content: readRoleFile('vps-gateway/host.sh'), mode: '0755' }),
     directory({ path: '/etc/lab', mode: '0700' }),
     forwardingRules({ content }),
-    unitFile({ name: unitName, sections: unitSections }),
-    unit({ name: unitName, enabled: true }),
-    unitFile({ name: 'nftables.service', dropIn: 'lab-gateway', sections: nftablesSections }),
+    loadedAtBoot(loader),
   ];
 }
-
-const unitSections = {
-  Unit: {
-    Description: 'Forwarding of packets by lab',
-    Documentation: 'man:nft(8)',
-    DefaultDependencies: false,
-    Wants: 'network-pre.target',
-    Before: 'network-pre.target shutdown.target',
-    After: 'local-fs.target nftables.service',
-    Conflicts: 'shutdown.target',
-  },
-  Service: {
-    Type: 'oneshot',
-    RemainAfterExit: true,
-    ExecStart: `${hostScript} load`,
-    ExecReload: `${hostScript} load`,
-  },
-  Install: { WantedBy: 'sysinit.target' },
-};
-
-/** Debian's nftables.service takes every table away whenever it is started, reloaded or stopped. */
-const nftablesSections = {
-  Service: {
-    ExecStartPost: `-${hostScript} back`,
-    ExecReload: `-${hostScript} back`,
-    ExecStopPost: `-${hostScript} back`,
-  },
-};
 
 /** The table `inet lab_gateway` and the rules of ip-rule(8) that go with it. Connections that stand go on. */
 const forwardingRules = defineResource({

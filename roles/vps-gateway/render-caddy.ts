@@ -11,18 +11,13 @@ export function usersFile(service: string): string {
   return `/etc/caddy/lab-users-${service}`;
 }
 
-export interface CaddyOptions {
-  /** Who is inside: prefixes of private networks and of the tunnel. */
-  readonly inside: readonly string[];
-  /** Where Caddy listens, when something before it takes what comes to the public ports; null for all addresses. */
-  readonly behind: { readonly addresses: readonly string[] } | null;
-}
-
 /**
  * The configuration of Caddy (caddyserver.com/docs/caddyfile): a site for each public name, and nothing for any other. Values are
  * checked by the schema of the inventory; what is free text is quoted.
+ *
+ * @param inside prefixes of private networks and of the tunnel: who is inside
  */
-export function renderCaddy(sites: readonly HttpSite[], params: Params, options: CaddyOptions): string {
+export function renderCaddy(sites: readonly HttpSite[], params: Params, inside: readonly string[]): string {
   return [
     '# Managed by lab (role vps-gateway).',
     ...block('', [
@@ -30,12 +25,11 @@ export function renderCaddy(sites: readonly HttpSite[], params: Params, options:
       ...(params.acme.email === undefined ? [] : [`email ${params.acme.email}`]),
       ...(params.acme.directory === undefined ? [] : [`acme_ca ${params.acme.directory}`]),
       ...(params.acme.root === undefined ? [] : [`acme_ca_root ${acmeRootFile}`]),
-      ...(options.behind === null ? [] : [`default_bind ${options.behind.addresses.join(' ')}`]),
       ...block('servers', ['protocols h1 h2 h3', ...block('timeouts', ['read_header 30s', 'idle 5m'])]),
     ]),
     '',
     ...snippets(params),
-    ...sites.flatMap((site) => ['', ...siteBlocks(site, params, options)]),
+    ...sites.flatMap((site) => ['', ...siteBlocks(site, params, inside)]),
     '',
     // Whoever asks for a name that is not here learns nothing.
     ...block('http://', ['respond 404']),
@@ -70,7 +64,7 @@ function snippets({ log, hstsSeconds }: Params): string[] {
   ];
 }
 
-function siteBlocks(site: HttpSite, { acme }: Params, options: CaddyOptions): string[] {
+function siteBlocks(site: HttpSite, { acme }: Params, inside: readonly string[]): string[] {
   const several = site.others.length > 0;
   return [
     ...block(site.name, [
@@ -86,7 +80,7 @@ function siteBlocks(site: HttpSite, { acme }: Params, options: CaddyOptions): st
             ]),
           ])
         : []),
-      ...site.routes.flatMap((route, index) => handle(route, index, options)),
+      ...site.routes.flatMap((route, index) => handle(route, index, inside)),
       ...(site.routes.at(-1)?.options.path === '' ? [] : block('handle', ['respond 404'])),
     ]),
     ...(several ? ['', ...challengeBlock(site)] : []),
@@ -97,22 +91,24 @@ function siteBlocks(site: HttpSite, { acme }: Params, options: CaddyOptions): st
 function challengeBlock({ name, others }: HttpSite): string[] {
   return block(`http://${name}`, [
     'import lab',
-    ...block('@challenge', ['path /.well-known/acme-challenge/*', 'header !X-Lab-Gateway']),
-    ...block('handle @challenge', [
-      ...block(`reverse_proxy ${others.join(' ')}`, [
-        'lb_policy first',
-        'lb_try_duration 5s',
-        'header_up X-Lab-Gateway 1',
-        'header_up Host {host}',
-        ...block('transport http', ['dial_timeout 2s']),
+    ...block('handle /.well-known/acme-challenge/*', [
+      '@asked header X-Lab-Gateway 1',
+      ...block('handle @asked', ['respond 404']),
+      ...block('handle', [
+        ...block(`reverse_proxy ${others.join(' ')}`, [
+          'lb_policy first',
+          'lb_try_duration 5s',
+          'header_up X-Lab-Gateway 1',
+          'header_up Host {host}',
+          ...block('transport http', ['dial_timeout 2s']),
+        ]),
       ]),
     ]),
-    ...block('handle /.well-known/acme-challenge/*', ['respond 404']),
     ...block('handle', ['redir https://{host}{uri} 308']),
   ]);
 }
 
-function handle({ service, options, upstreams }: HttpRoute, index: number, { inside }: CaddyOptions): string[] {
+function handle({ service, options, upstreams }: HttpRoute, index: number, inside: readonly string[]): string[] {
   const { path, access, users, authorizer, headers, maxBody } = options;
   const matcher = path === '' ? '' : ` @route${index}`;
   return [

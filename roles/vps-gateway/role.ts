@@ -35,26 +35,22 @@ export default defineRole({
   params,
   resources: async (context): Promise<ResourceTree> => {
     const { host, inventory, params } = context;
-    if (params.state === 'absent') return [withoutWeb(), forwarding(null)];
-    const routes = routesOf(host, inventory);
-    refusePassedOn(routes);
-    const packets = renderForwarding(routes.forwarded, answeringOf(host, inventory));
-    if (routes.sites.length > 0 || packets !== null) await requireSystemd(context);
-    return [forwarding(packets), routes.sites.length > 0 && web(routes, context)];
+    const { init, osName, packageManager } = await context.system();
+    const isAbsent = params.state === 'absent';
+    const routes = isAbsent ? { sites: [], forwarded: [] } : routesOf(host, inventory);
+    const packets = isAbsent ? null : renderForwarding(routes.forwarded, answeringOf(host, inventory));
+    const hasWeb = routes.sites.length > 0;
+    if (init !== 'systemd' || (hasWeb && packageManager !== 'apt')) {
+      if (!hasWeb && packets === null) return [];
+      throw new LabError('PLAN_IMPOSSIBLE', `the role vps-gateway cannot work on ${host.name}`, {
+        host: host.name,
+        expected: hasWeb ? 'a gateway with Debian and systemd' : 'systemd, for what forwards packets at boot',
+        found: `${osName} with ${packageManager} and ${init}`,
+      });
+    }
+    return [forwarding(packets), hasWeb && web(routes, context), isAbsent && withoutWeb()];
   },
 });
-
-/** @throws LabError PLAN_IMPOSSIBLE */
-function refusePassedOn({ passedOn }: Routes): void {
-  const [first] = passedOn;
-  if (first === undefined) return;
-  throw new LabError('PLAN_IMPOSSIBLE', `no gateway passes on the TLS of ${first.service} yet`, {
-    expected: 'the mode "http", "tcp" or "udp"',
-    found: 'the mode "tls-passthrough"',
-    path: ['services', first.service, 'mode'],
-    hint: "mode: 'tcp' forwards a port whole, with key and plaintext at home as well",
-  });
-}
 
 /** Null for a host that no gateway forwards packets to. */
 function answeringOf(host: Host, inventory: Inventory): Answering | null {
@@ -74,24 +70,23 @@ function answeringOf(host: Host, inventory: Inventory): Answering | null {
   };
 }
 
-async function requireSystemd({ system }: RoleContext<Params>): Promise<void> {
-  const { init, osName, packageManager } = await system();
-  if (init === 'systemd' && packageManager === 'apt') return;
-  throw new LabError('PLAN_IMPOSSIBLE', 'the role vps-gateway needs Debian with systemd', {
-    expected: 'a gateway with apt and systemd: the servers come as its packages and units',
-    found: `${osName} with ${packageManager} and ${init}`,
-  });
-}
-
 /** The package brings the user and the unit; the drop-in is there before, so that its first start is sandboxed as well. */
 function web({ sites }: Routes, { host, params, inventory }: RoleContext<Params>): ResourceTree {
+  const inside = insidePrefixes(inventory);
   const dropIn = unitFile({ name: 'caddy.service', dropIn: 'lab', sections: caddyDropIn });
-  const root = params.acme.root !== undefined && file({ path: acmeRootFile, content: params.acme.root, mode: '0644' });
-  const secured = new Map(sites.flatMap(({ routes }) => routes.map((route) => [route.service, route] as const)));
-  const users = [...secured.values()].flatMap((route) => usersOf(route) ?? []);
+  const root =
+    params.acme.root !== undefined &&
+    file({
+      path: acmeRootFile,
+      content: params.acme.root,
+      mode: '0644',
+      validate: ['openssl', 'x509', '-noout', '-in', '%s'],
+    });
+  const byService = new Map(sites.flatMap(({ routes }) => routes.map((route) => [route.service, route] as const)));
+  const users = [...byService.values()].flatMap((route) => usersOf(route) ?? []);
   const configuration = file({
     path: caddyfile,
-    content: renderCaddy(sites, params, { inside: insidePrefixes(inventory), behind: null }),
+    content: renderCaddy(sites, params, inside),
     mode: '0640',
     group: 'caddy',
     validate: ['sh', '-c', validate, 'lab', '%s'],
@@ -106,7 +101,7 @@ function web({ sites }: Routes, { host, params, inventory }: RoleContext<Params>
       { name: 'caddy', state: 'running', enabled: true },
       { restartOn: [dropIn], reloadOn: [configuration, ...users, ...(root ? [root] : [])] },
     ),
-    params.ban !== null && banning(params.ban, insidePrefixes(inventory), host.connection.port ?? 22),
+    params.ban !== null && banning(params.ban, inside, host.connection.port ?? 22),
   ];
 }
 
@@ -127,11 +122,21 @@ function banning(ban: NonNullable<Params['ban']>, inside: readonly string[], ssh
 /** As its own user: what it would make while it looks (a log file) is then not root's. */
 const validate = `cd / && runuser -u caddy -- env HOME=/var/lib/caddy caddy validate --adapter caddyfile --config - <"$1"`;
 
+/** The users of one service, in a configuration of nothing else. */
+const validateUsers = `cd / && { printf ':1 {\\nbasicauth {\\n'; cat "$1"; printf '}\\n}\\n'; } |
+  runuser -u caddy -- env HOME=/var/lib/caddy caddy validate --adapter caddyfile --config - 2>/dev/null || { echo 'Caddy does not take these users'; exit 1; }`;
+
 function usersOf({ service, options }: HttpRoute) {
   if (options.users.size === 0) return undefined;
   const lines = [...options.users].map(([user, hash]) => secretText`${user} ${asSecret(hash)}\n`);
   const content = lines.reduce((all, line) => secretText`${all}${line}`);
-  return file({ path: usersFile(service), content, mode: '0640', group: 'caddy' });
+  return file({
+    path: usersFile(service),
+    content,
+    mode: '0640',
+    group: 'caddy',
+    validate: ['sh', '-c', validateUsers, 'lab', '%s'],
+  });
 }
 
 /** A hash of a password that can be guessed is the password. */
@@ -140,7 +145,7 @@ function asSecret(hash: Secret | string): Secret {
 }
 
 /** Prefixes of what is not public. */
-export function insidePrefixes({ networks }: Inventory): readonly string[] {
+function insidePrefixes({ networks }: Inventory): readonly string[] {
   return [...networks.values()].flatMap((network) => (network.public ? [] : network.prefixes));
 }
 
@@ -149,6 +154,7 @@ function withoutWeb(): ResourceTree {
   return [
     unit({ name: 'caddy', state: 'stopped', enabled: false }),
     unitFile({ name: 'caddy.service', dropIn: 'lab', state: 'absent' }),
+    unit({ name: 'fail2ban', state: 'stopped', enabled: false }),
     [filterFile, jailFile].map((path) => file({ path, state: 'absent' })),
   ];
 }

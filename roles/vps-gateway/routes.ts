@@ -3,7 +3,7 @@ import { tunnelParamsOf } from '../firewall/tunnel-permits.ts';
 import { tunnelOf } from '../wireguard/mesh.ts';
 
 /** Where a gateway reaches a service: `10.80.0.10:2342`, `[fd80::10]:2342`. */
-export type Upstream = string;
+type Upstream = string;
 
 /** Requests below a path of a name, and who answers them. */
 export interface HttpRoute {
@@ -21,13 +21,6 @@ export interface HttpSite {
   readonly others: readonly Upstream[];
 }
 
-/** Names whose TLS is passed on as it is. */
-export interface PassedOn {
-  readonly service: string;
-  readonly names: readonly string[];
-  readonly upstreams: readonly Upstream[];
-}
-
 /** A port whose packets are forwarded, with the client's address. */
 export interface Forwarded {
   readonly service: string;
@@ -42,28 +35,21 @@ export interface Forwarded {
 /** What a host carries as a gateway. */
 export interface Routes {
   readonly sites: readonly HttpSite[];
-  readonly passedOn: readonly PassedOn[];
   readonly forwarded: readonly Forwarded[];
 }
 
 /**
  * What a host carries for the public names of an inventory. Pure, and from the whole inventory.
  *
- * @throws LabError PLAN_IMPOSSIBLE when it cannot reach a service, or two want the same port
+ * @throws LabError PLAN_IMPOSSIBLE when it cannot reach a service, two want the same port, or TLS is to be passed on by name
  */
 export function routesOf(gateway: Host, inventory: Inventory): Routes {
   const carried = [...inventory.services.values()].filter(
     ({ gateways, public: names }) => names.length > 0 && gateways.includes(gateway.name),
   );
+  refusePassedOn(carried);
   const routes = {
     sites: sitesOf(gateway, carried, inventory),
-    passedOn: carried
-      .filter(({ mode }) => mode === 'tls-passthrough')
-      .map((service) => ({
-        service: service.name,
-        names: service.public,
-        upstreams: upstreamsOf(service, gateway, inventory),
-      })),
     forwarded: carried.flatMap((service) => forwardedOf(service, gateway, inventory)),
   };
   refuseTakenPorts(routes, gateway);
@@ -116,22 +102,18 @@ function authority(address: string, port: number): string {
 
 /** The address under which one host asks another: through the tunnel, else on a private network that both are on. */
 function addressFrom(from: Host, to: Host, inventory: Inventory, service: string): string {
-  const [address] = addressesFrom(from, to, inventory);
-  if (address !== undefined) return address;
+  const common = [...to.addresses].flatMap(([name, [address]]) => {
+    const network = inventory.networks.get(name);
+    if (network === undefined || network.public || address === undefined || !from.addresses.has(name)) return [];
+    return [{ tunnel: network.tunnel, address }];
+  });
+  const best = common.find(({ tunnel }) => tunnel) ?? common[0];
+  if (best !== undefined) return best.address;
   throw new LabError('PLAN_IMPOSSIBLE', `${from.name} has no private way to ${to.name}, which offers ${service}`, {
     expected: 'a tunnel or a private network that both have an address on',
     found: `${to.name} on ${[...to.addresses.keys()].join(', ') || 'no network'}`,
     hint: 'give both an address on a network with tunnel: true',
   });
-}
-
-/** All of them, those of the tunnel first. */
-export function addressesFrom(from: Host, to: Host, inventory: Inventory): readonly string[] {
-  const common = [...to.addresses].flatMap(([name, addresses]) => {
-    const network = inventory.networks.get(name);
-    return network === undefined || network.public || !from.addresses.has(name) ? [] : [{ network, addresses }];
-  });
-  return common.toSorted((a, b) => Number(b.network.tunnel) - Number(a.network.tunnel)).flatMap((one) => one.addresses);
 }
 
 function forwardedOf(service: Service, gateway: Host, inventory: Inventory): Forwarded[] {
@@ -165,10 +147,9 @@ function forwardedOf(service: Service, gateway: Host, inventory: Inventory): For
 }
 
 /** What the gateway itself listens on, and who wants the same port beside. */
-function refuseTakenPorts({ sites, passedOn, forwarded }: Routes, gateway: Host): void {
+function refuseTakenPorts({ sites, forwarded }: Routes, gateway: Host): void {
   const taken = new Map<string, string>();
-  if (sites.length > 0 || passedOn.length > 0)
-    for (const port of ['80/tcp', '443/tcp', '443/udp']) taken.set(port, 'the gateway itself');
+  if (sites.length > 0) for (const port of ['80/tcp', '443/tcp', '443/udp']) taken.set(port, 'the gateway itself');
   taken.set(`${gateway.connection.port ?? 22}/tcp`, 'the login of lab');
   for (const { service, port, protocol } of forwarded) {
     const key = `${port}/${protocol}`;
@@ -179,7 +160,18 @@ function refuseTakenPorts({ sites, passedOn, forwarded }: Routes, gateway: Host)
       expected: 'a port of its own for each service of mode tcp or udp',
       found: `${other} and ${service}`,
       path: ['services', service, 'port'],
-      hint: service === other ? undefined : 'give one of them another port, or another gateway',
+      hint: 'give one of them another port, or another gateway',
     });
   }
+}
+
+function refusePassedOn(carried: readonly Service[]): void {
+  const service = carried.find(({ mode }) => mode === 'tls-passthrough');
+  if (service === undefined) return;
+  throw new LabError('PLAN_IMPOSSIBLE', `no gateway passes on the TLS of ${service.name} yet`, {
+    expected: 'the mode "http", "tcp" or "udp"',
+    found: 'the mode "tls-passthrough"',
+    path: ['services', service.name, 'mode'],
+    hint: "mode: 'tcp' forwards a port whole, with key and plaintext at home as well",
+  });
 }

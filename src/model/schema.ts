@@ -18,6 +18,7 @@ const secret = z
   .instanceof(Secret, { error: 'has to be a secret, never plain text in the inventory' })
   .meta({ type: 'string', description: 'A secret by its path in the secrets file: !secret path (YAML).' });
 
+const urlExpected = 'a URL such as "http://10.80.0.11:9091/api/verify"';
 const bcryptExpected = 'a bcrypt hash as "caddy hash-password" prints it, beginning with $2a$';
 
 const params = named(named(z.unknown())).describe('Role name to values for the parameters of that role.');
@@ -105,9 +106,10 @@ const http = z.strictObject({
     .optional(),
   authorizer: z
     .string()
-    .regex(/^https?:\/\/[A-Za-z0-9.:[\]-]+(\/[A-Za-z0-9._~/?=&%-]*)?$/, {
-      error: 'a URL such as "http://10.80.0.11:9091/api/verify"',
+    .regex(/^https?:\/\/([A-Za-z0-9.-]+|\[[0-9A-Fa-f:]+\])(:\d{1,5})?(\/[A-Za-z0-9._~/?=&%-]*)?$/, {
+      error: urlExpected,
     })
+    .refine(URL.canParse, { error: urlExpected })
     .describe('URL that says whether a request may pass.')
     .optional(),
   health: urlPath.describe('Path that answers 2xx while the service is well.').optional(),

@@ -1,4 +1,5 @@
 import { execLine } from '../resources/systemd/exec-line.ts';
+import { sandbox } from '../resources/systemd/sandbox.ts';
 import { type Job, placesOf } from './job.ts';
 
 /** As `unitFile` takes them: section → setting → value. */
@@ -14,30 +15,14 @@ function hardened(job: Job, writable: readonly string[]): Settings {
     WorkingDirectory: repository,
     Environment: [`HOME=${home}`, `XDG_CACHE_HOME=${home}/cache`, `XDG_STATE_HOME=${home}/state`, 'LANG=C.UTF-8'],
     UMask: '0077',
-    NoNewPrivileges: true,
+    ...sandbox,
     CapabilityBoundingSet: '',
     AmbientCapabilities: '',
-    ProtectSystem: 'strict',
     ...(writable.length > 0 && { ReadWritePaths: writable.join(' ') }),
-    ProtectHome: true,
-    PrivateTmp: true,
-    PrivateDevices: true,
     PrivateUsers: true,
-    ProtectClock: true,
-    ProtectControlGroups: true,
-    ProtectHostname: true,
-    ProtectKernelLogs: true,
-    ProtectKernelModules: true,
-    ProtectKernelTunables: true,
-    ProtectProc: 'invisible',
     RemoveIPC: true,
     KeyringMode: 'private',
-    LockPersonality: true,
     RestrictAddressFamilies: 'AF_INET AF_INET6 AF_UNIX AF_NETLINK',
-    RestrictNamespaces: true,
-    RestrictRealtime: true,
-    RestrictSUIDSGID: true,
-    SystemCallArchitectures: 'native',
     SystemCallFilter: ['@system-service', '~@privileged @resources'],
     SystemCallErrorNumber: 'EPERM',
     // MemoryDenyWriteExecute stays off: V8 writes the code that it runs.

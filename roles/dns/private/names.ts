@@ -13,6 +13,7 @@ import {
   unit,
   unitFile,
 } from '../../../src/index.ts';
+import { sandbox } from '../../../src/resources/systemd/sandbox.ts';
 import { blockedNames } from './block-list.ts';
 import { nameServers } from './client.ts';
 import { isWithin } from './dns-name.ts';
@@ -74,7 +75,7 @@ function resolver(
     content: renderListening(self),
     validate: [...validate, 'lab-listen.conf'],
   });
-  const sandbox = unitFile({ name: service, dropIn: 'lab', sections: sandboxed });
+  const restricted = unitFile({ name: service, dropIn: 'lab', sections: sandboxed });
   const names = file({ path: namesFile, content: renderNames(records, params), validate: [...validate, 'lab.conf'] });
   const blockedFile = `${folder}/lab-blocked.conf`;
   const block =
@@ -89,7 +90,7 @@ function resolver(
       line({ path: '/etc/default/unbound', match: new RegExp(`^\\s*${name}=`), line: `${name}=false`, create: true }),
     ),
     listen,
-    sandbox,
+    restricted,
     // The root's keys have to be there when Unbound first starts.
     packages({ names: ['bind9-dnsutils', 'ca-certificates', 'dns-root-data'], recommends: false }),
     packages({ name: 'unbound', recommends: false }),
@@ -97,7 +98,7 @@ function resolver(
     block,
     unit(
       { name: service, state: 'running', enabled: true },
-      { restartOn: [listen, sandbox], reloadOn: [names, block] },
+      { restartOn: [listen, restricted], reloadOn: [names, block] },
     ),
   ];
 }
@@ -122,26 +123,10 @@ const sandboxed = {
   Service: {
     CapabilityBoundingSet:
       'CAP_CHOWN CAP_DAC_OVERRIDE CAP_FOWNER CAP_FSETID CAP_NET_BIND_SERVICE CAP_SETGID CAP_SETUID CAP_SYS_CHROOT CAP_SYS_RESOURCE',
-    NoNewPrivileges: true,
-    ProtectSystem: 'strict',
+    ...sandbox,
     ReadWritePaths: '/run /var/lib/unbound',
-    ProtectHome: true,
-    PrivateTmp: true,
-    PrivateDevices: true,
-    ProtectClock: true,
-    ProtectControlGroups: true,
-    ProtectHostname: true,
-    ProtectKernelLogs: true,
-    ProtectKernelModules: true,
-    ProtectKernelTunables: true,
-    ProtectProc: 'invisible',
     RestrictAddressFamilies: 'AF_INET AF_INET6 AF_NETLINK AF_UNIX',
-    RestrictNamespaces: true,
-    RestrictRealtime: true,
-    RestrictSUIDSGID: true,
-    LockPersonality: true,
     MemoryDenyWriteExecute: true,
-    SystemCallArchitectures: 'native',
     SystemCallFilter: ['@system-service', '~@keyring'],
     // It is what all others wait for.
     Restart: 'on-failure',

@@ -31,8 +31,7 @@ const routes = (services: Services, gateway: string = 'vps') => {
   const inventory = modelWith(services);
   return routesOf(hostOf(inventory, gateway), inventory);
 };
-const caddy = (services: Services) =>
-  renderCaddy(routes(services).sites, params.parse({}), { inside: ['10.80.0.0/24'], behind: null });
+const caddy = (services: Services) => renderCaddy(routes(services).sites, params.parse({}), ['10.80.0.0/24']);
 
 describe('what a gateway carries', () => {
   it('is every public name, by every host that strangers can reach, through the tunnel', () => {
