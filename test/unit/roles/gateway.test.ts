@@ -40,7 +40,7 @@ describe('what a gateway carries', () => {
       expect(routes(services, gateway).sites).toMatchObject([
         { name: 'photos.example.dev', routes: [{ service: 'photos', upstreams: ['10.80.0.10:2342'] }] },
       ]);
-    expect(routes(services, 'nas')).toEqual({ sites: [], passedOn: [], forwarded: [] });
+    expect(routes(services, 'nas')).toEqual({ sites: [], forwarded: [] });
     // Each of two may be asked for the answer to a challenge of the other.
     expect(routes(services).sites[0]?.others).toEqual(['10.80.0.2:80']);
   });
@@ -72,6 +72,11 @@ describe('what a gateway carries', () => {
       'packets for a host outside the tunnel',
       { show: { host: 'tv', port: 1, mode: 'tcp', public: 'a.example', gateways: 'vps' } },
       /cannot forward packets to tv/,
+    ],
+    [
+      'TLS that is to be passed on by name',
+      { mail: { host: 'nas', port: 443, mode: 'tls-passthrough', public: 'a.example', gateways: 'vps' } },
+      /no gateway passes on the TLS of mail yet/,
     ],
     [
       'packets by the second gateway of the tunnel',
