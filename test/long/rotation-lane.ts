@@ -8,7 +8,6 @@ import type { Procedure } from '../../src/playbook/procedure.ts';
 import { resume } from '../../src/runner/resume.ts';
 import { LabError } from '../../src/shared/errors.ts';
 import { whatIsLeft } from '../support/guarded.ts';
-import { HostNetwork } from '../support/host-network.ts';
 import { TunnelHosts } from '../support/tunnel.ts';
 import { RunningRotation } from './running-rotation.ts';
 
@@ -46,33 +45,24 @@ export class RotationLane implements AsyncDisposable {
   readonly smallDisk: boolean;
   /** Step → milliseconds that it takes when nothing goes wrong. */
   readonly durations: ReadonlyMap<string, number>;
-  readonly #network: HostNetwork;
 
-  private constructor(
-    tunnel: TunnelHosts<LaneName>,
-    network: HostNetwork,
-    smallDisk: boolean,
-    durations: ReadonlyMap<string, number>,
-  ) {
+  private constructor(tunnel: TunnelHosts<LaneName>, smallDisk: boolean, durations: ReadonlyMap<string, number>) {
     this.tunnel = tunnel;
-    this.#network = network;
     this.smallDisk = smallDisk;
     this.durations = durations;
   }
 
   /** @throws Error when a rotation that nothing disturbs does not come to its end */
   static async start(smallDisk: boolean): Promise<RotationLane> {
-    const network = await HostNetwork.create();
-    const tunnel = await TunnelHosts.start(laneNames, (name) => ({
-      network: network.place(laneNames.indexOf(name) + 2),
+    const tunnel = await TunnelHosts.start(laneNames, () => ({
       tmpfs: smallDisk ? { '/disk': 'size=24m,mode=755' } : {},
     }));
-    const lane = new RotationLane(tunnel, network, smallDisk, new Map());
+    const lane = new RotationLane(tunnel, smallDisk, new Map());
     try {
       if (smallDisk) for (const name of laneNames) await tunnel.hosts[name].sh(ontoSmallDisk);
       await tunnel.apply();
       await tunnel.reachesAll();
-      return new RotationLane(tunnel, network, smallDisk, await lane.#measure());
+      return new RotationLane(tunnel, smallDisk, await lane.#measure());
     } catch (error) {
       await lane[Symbol.asyncDispose]();
       throw error;
@@ -286,7 +276,6 @@ export class RotationLane implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.tunnel.remove();
-    await this.#network[Symbol.asyncDispose]();
   }
 }
 

@@ -14,6 +14,7 @@ import { tryCommand } from '../../src/sandbox/docker.ts';
 import type { ConnectionSettings, HostKey } from '../../src/transport/contract.ts';
 import { connect } from '../../src/transport/index.ts';
 import { type StartedHost, type StartHostOptions, startHost } from './host.ts';
+import { HostNetwork } from './host-network.ts';
 
 /** Hosts with a tunnel between them: the first is the gateway, which the others dial. */
 export class TunnelHosts<Name extends string> {
@@ -25,20 +26,27 @@ export class TunnelHosts<Name extends string> {
   isManagedInside = false;
   /** More of the inventory. */
   more: Partial<InventoryInput> = {};
+  readonly #network: HostNetwork | undefined;
 
-  private constructor(names: readonly Name[], hosts: Record<Name, StartedHost>) {
+  private constructor(names: readonly Name[], hosts: Record<Name, StartedHost>, network?: HostNetwork) {
     this.names = names;
     this.hosts = hosts;
+    this.#network = network;
   }
 
   static async start<Name extends string>(
     names: readonly Name[],
     optionsOf: (name: Name) => StartHostOptions = () => ({}),
   ): Promise<TunnelHosts<Name>> {
+    // The engine's own network gives the address of a host that boots to whoever starts meanwhile.
+    const network = await HostNetwork.create();
     const packages = ['wireguard-tools', 'wireguard-go', 'iputils-ping'];
     const limit = pLimit(4);
-    const started = await Promise.all(names.map((name) => limit(() => startHost({ packages, ...optionsOf(name) }))));
-    return TunnelHosts.over(Object.fromEntries(names.map((name, at) => [name, started[at]])) as never);
+    const startOne = (name: Name, at: number) =>
+      limit(() => startHost({ packages, network: network.place(2 + at), ...optionsOf(name) }));
+    const started = await Promise.all(names.map(startOne));
+    const hosts = Object.fromEntries(names.map((name, at) => [name, started[at]])) as Record<Name, StartedHost>;
+    return new TunnelHosts(names, hosts, network);
   }
 
   /** Hosts that run already, in order. */
@@ -48,6 +56,13 @@ export class TunnelHosts<Name extends string> {
 
   async remove(): Promise<void> {
     for (const host of Object.values<StartedHost>(this.hosts)) await host.remove();
+    await this.#network?.[Symbol.asyncDispose]();
+  }
+
+  /** A place for one more host on the network of these, which is removed before them. @param number from 200 to 254 */
+  beside(number: number): { readonly name: string; readonly address: string } {
+    if (this.#network === undefined) throw new Error('who started these hosts has their network');
+    return this.#network.place(number);
   }
 
   /** Takes the power from a host. */
@@ -179,14 +194,14 @@ export class TunnelHosts<Name extends string> {
   }
 
   /**
-   * Asked several times: who dialled before the other knew its key tries again after five seconds (REKEY_TIMEOUT), and who
+   * Asked for up to 45 seconds: who dialled before the other knew its key tries again after five seconds (REKEY_TIMEOUT), and who
    * has a session with a host that has booted since notices after fifteen (KEEPALIVE_TIMEOUT and REKEY_TIMEOUT, WireGuard
    * whitepaper, 6.1).
    */
   reaches(from: Name, to: Name, family: 4 | 6 = 4): Promise<string> {
     const address = this.inside(to, family);
     return this.hosts[from].sh(
-      `for i in $(seq 25); do ping -c 1 -W 1 ${address} >/dev/null && exit 0; done; echo "${from} does not reach ${address}" >&2; exit 1`,
+      `end=$(($(date +%s) + 45)); until ping -c 1 -W 1 ${address} >/dev/null; do [ "$(date +%s)" -lt "$end" ] || { echo "${from} does not reach ${address}"; ip route; wg show all endpoints; wg show all latest-handshakes; exit 1; } >&2; done`,
     );
   }
 

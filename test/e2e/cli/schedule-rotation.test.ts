@@ -13,10 +13,8 @@ let control: StartedHost;
 let project: LabProject;
 
 beforeAll(async () => {
-  [tunnel, control] = await Promise.all([
-    TunnelHosts.start(names),
-    startHost({ hostname: 'control', packages: ['libfaketime'] }),
-  ]);
+  tunnel = await TunnelHosts.start(names);
+  control = await startHost({ hostname: 'control', network: tunnel.beside(200), packages: ['libfaketime'] });
   project = labProject({
     'package.json': '{ "name": "homelab", "type": "module" }\n',
     '.gitignore': 'home/\n',
@@ -38,7 +36,8 @@ export default rotateKeys({ inventory, maxAge: '1h', drain: '5s' });
 }, 240_000);
 afterAll(async () => {
   project?.remove();
-  await Promise.all([control?.remove(), tunnel?.remove()]);
+  await control?.remove();
+  await tunnel?.remove();
 });
 
 /** The playbook with the role, from the machine where the job was scheduled. */

@@ -20,10 +20,9 @@ let phone: StartedHost;
 let project: LabProject;
 
 beforeAll(async () => {
-  [tunnel, phone] = await Promise.all([
-    TunnelHosts.start(names),
-    startHost({ packages: ['wireguard-tools', 'wireguard-go', 'iputils-ping'] }),
-  ]);
+  tunnel = await TunnelHosts.start(names);
+  const packages = ['wireguard-tools', 'wireguard-go', 'iputils-ping'];
+  phone = await startHost({ network: tunnel.beside(200), packages });
   tunnel.more = {
     devices: {
       phone: { addresses: { vpn: ['10.80.0.100', 'fd80::100'] } },
@@ -43,7 +42,8 @@ export default definePlaybook({ inventory, plays: [{ name: 'tunnel', hosts: ['al
 }, 240_000);
 afterAll(async () => {
   project?.remove();
-  await Promise.all([tunnel?.remove(), phone?.remove()]);
+  await phone?.remove();
+  await tunnel?.remove();
 });
 
 const lab = (...words: readonly string[]) => project.lab(words);

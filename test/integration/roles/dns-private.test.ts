@@ -3,7 +3,6 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import wireguard from '../../../roles/wireguard/role.ts';
 import { type StartedHost, startHost } from '../../support/host.ts';
-import { HostNetwork } from '../../support/host-network.ts';
 import { type LabProject, labProject, lockFile } from '../../support/lab-project.ts';
 import { TunnelHosts } from '../../support/tunnel.ts';
 
@@ -15,7 +14,6 @@ vi.setConfig({ testTimeout: 240_000 });
 
 const names = ['vps', 'nas', 'node', 'desk'] as const;
 type Name = (typeof names)[number];
-let network: HostNetwork;
 let tunnel: TunnelHosts<Name>;
 let outside: StartedHost;
 let project: LabProject;
@@ -32,13 +30,11 @@ const services = {
 };
 
 beforeAll(async () => {
-  network = await HostNetwork.create();
-  const hosts = TunnelHosts.start(names, (name) => ({
-    network: network.place(10 + names.indexOf(name)),
+  tunnel = await TunnelHosts.start(names, (name) => ({
     packages: name === 'desk' ? [...tunnelPackages, 'systemd-resolved'] : tunnelPackages,
   }));
-  const { address } = network.place(50);
-  [tunnel, outside] = await Promise.all([hosts, startHost({ packages: outsidePackages, network: network.place(50) })]);
+  outside = await startHost({ packages: outsidePackages, network: tunnel.beside(200) });
+  const { address } = outside;
   const script = readFileSync(fileURLToPath(new URL('../../support/upstream-dns.sh', import.meta.url)), 'utf8');
   const { exitCode, stderr } = await outside.exec(['sh', '-s', address], script);
   if (exitCode !== 0) throw new Error(stderr);
@@ -75,7 +71,6 @@ afterAll(async () => {
   project?.remove();
   await outside?.remove();
   await tunnel?.remove();
-  await network?.[Symbol.asyncDispose]();
 });
 
 /** Changes what is given for all hosts, in the inventory. */

@@ -131,7 +131,10 @@ it('destroys compromised keys without waiting', async () => {
 });
 
 it('loses nothing either of what the gateway translates for somebody outside, while lab itself comes through the tunnel', async () => {
-  await using client = await startHost({ packages: ['wireguard-tools', 'wireguard-go', 'iputils-ping'] });
+  await using client = await startHost({
+    network: tunnel.beside(200),
+    packages: ['wireguard-tools', 'wireguard-go', 'iputils-ping'],
+  });
   const { gateway } = tunnel.hosts;
   await client.sh(`ip route add 10.80.0.0/24 via ${gateway.address}`);
   await gateway.sh(
