@@ -8,6 +8,15 @@ export default defineInventory({
   ssh: { user: 'root', identityFile: '.lab/sandbox/id_ed25519' },
   params: {
     base: { timezone: 'Europe/Berlin' },
+    dns: {
+      resolvers: ['nas', 'node1'],
+      // The resolver of the sandbox's internet; leave this out to ask from the root on.
+      upstreams: [{ address: '10.77.0.50', name: 'resolver.example.net', tls: false }],
+    },
+    // The authority of the sandbox; leave this out to take Let's Encrypt.
+    'vps-gateway': {
+      acme: { directory: 'https://10.77.0.50:9443/acme/local/directory', root: '.lab/sandbox/authority.pem' },
+    },
   },
 
   networks: {
@@ -27,7 +36,12 @@ export default defineInventory({
   },
 
   hosts: {
-    vps: { groups: ['gateway'], addresses: { public: '10.77.0.10', vpn: ['10.80.0.1', 'fd80::1'] } },
+    vps: {
+      groups: ['gateway'],
+      addresses: { public: '10.77.0.10', vpn: ['10.80.0.1', 'fd80::1'] },
+      // It answers for the domain itself, signed. Zones of a provider are published by RFC 2136 or an API just as well.
+      params: { dns: { zones: { 'example.dev': { provider: { type: 'authoritative' } } } } },
+    },
     nas: { groups: ['storage'], addresses: { home: '10.77.1.10', vpn: ['10.80.0.10', 'fd80::10'] } },
     node1: { groups: ['cluster'], addresses: { home: '10.77.1.11', vpn: ['10.80.0.11', 'fd80::11'] } },
     node2: { groups: ['cluster'], addresses: { home: '10.77.1.12', vpn: ['10.80.0.12', 'fd80::12'] } },

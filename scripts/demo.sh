@@ -31,12 +31,23 @@ lab run site.ts --check || {
 step npx lab run site.ts
 lab run site.ts
 
+step npx lab sandbox shell internet curl -sS https://photos.example.dev
+tries=0
+# The certificate comes while the server already answers.
+until lab sandbox shell internet curl -sS https://photos.example.dev; do
+	tries=$((tries + 1))
+	[ "$tries" -lt 30 ] || exit 1
+	sleep 2
+done
+
 cat <<EOT
 
 Four hosts are in the state that playbooks/site.ts declares, after $(($(date +%s) - began)) seconds in all.
 
   Look at one                npx lab sandbox shell nas
   Look from outside          npx lab sandbox shell internet nmap -Pn 10.77.0.10
+  Names, inside and outside  npx lab verify dns; npx lab sandbox shell internet dig photos.example.dev
+  A picture of it            npx lab graph -o homelab.html
   Break something            npx lab sandbox shell nas rm /etc/ssh/sshd_config.d/00-lab.conf
   See it, then mend it       npx lab run site.ts --check --diff; npx lab run site.ts
   With hosts of your own     README.md, "The first ten minutes"

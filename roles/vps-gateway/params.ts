@@ -19,12 +19,15 @@ export const params = z.strictObject({
         .string()
         .regex(/^[A-Za-z0-9._%+-]+@[A-Za-z0-9.-]+$/, { error: 'a mail address' })
         .optional(),
-      /** Root certificate of an authority of one's own, PEM: for its directory, not for browsers. */
+      /** Root certificate of an authority of one's own, for its directory and not for browsers: PEM, or a file of the project. */
       root: z
         .string()
-        .regex(/^-----BEGIN CERTIFICATE-----\r?\n[A-Za-z0-9+/=\r\n]+-----END CERTIFICATE-----\s*$/, {
-          error: 'a certificate in PEM, beginning with "-----BEGIN CERTIFICATE-----"',
-        })
+        .regex(
+          /^(-----BEGIN CERTIFICATE-----\r?\n[A-Za-z0-9+/=\r\n]+-----END CERTIFICATE-----\s*|[^\n-][^\n]*\.(pem|crt))$/,
+          {
+            error: 'a certificate beginning with "-----BEGIN CERTIFICATE-----", or a file such as "files/root.pem"',
+          },
+        )
         .optional(),
     })
     .prefault({}),

@@ -12,6 +12,7 @@ import {
   unit,
   unitFile,
 } from '../../src/index.ts';
+import { readProjectFile } from '../../src/model/project-file.ts';
 import { tunnelInterfacesOf } from '../firewall/tunnel-permits.ts';
 import { isReachedByTunnel } from '../wireguard/internet.ts';
 import { forwarding } from './forwarding.ts';
@@ -78,7 +79,7 @@ function web({ sites }: Routes, { host, params, inventory }: RoleContext<Params>
     params.acme.root !== undefined &&
     file({
       path: acmeRootFile,
-      content: params.acme.root,
+      content: certificateOf(params.acme.root, inventory),
       mode: '0644',
       validate: ['openssl', 'x509', '-noout', '-in', '%s'],
     });
@@ -142,6 +143,14 @@ function usersOf({ service, options }: HttpRoute) {
 /** A hash of a password that can be guessed is the password. */
 function asSecret(hash: Secret | string): Secret {
   return hash instanceof Secret ? hash : new Secret(hash, 'password hash');
+}
+
+/** As it is written in the inventory, or in the file that is named there. */
+function certificateOf(root: string, inventory: Inventory): string {
+  if (root.startsWith('-----BEGIN')) return root;
+  const path = ['params', 'vps-gateway', 'acme', 'root'];
+  const hint = root.startsWith('.lab/sandbox') ? 'lab sandbox up writes it' : undefined;
+  return readProjectFile(root, inventory, { what: 'the root certificate of the authority', path, hint });
 }
 
 /** Prefixes of what is not public. */

@@ -61,6 +61,11 @@ export function writeSshFiles(
   writeFileSync(join(folder, 'ssh_config'), config.join('\n'));
 }
 
+/** Root certificate of the authority of the sandbox, which nothing outside of it shall trust. */
+export function writeAuthority(folder: string, certificate: string): void {
+  writeFileSync(join(folder, 'authority.pem'), certificate);
+}
+
 /** The addresses of a machine, IPv4 first on each network. */
 export function addressesOf(machine: SandboxContainer): string[] {
   return machine.attachments.flatMap(({ ipv4, ipv6 }) => [ipv4, ipv6].filter((address) => address !== undefined));

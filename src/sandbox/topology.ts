@@ -1,5 +1,5 @@
 import { canonicalAddress, contains, formatAddress, parseAddress } from '../model/ip-address.ts';
-import type { Host, Network } from '../model/types.ts';
+import type { Host, Network, Service } from '../model/types.ts';
 import { LabError } from '../shared/errors.ts';
 import { parseKnownPrefix, takeAddress } from './free-address.ts';
 
@@ -7,6 +7,7 @@ import { parseKnownPrefix, takeAddress } from './free-address.ts';
 export interface SandboxInventory {
   readonly networks: ReadonlyMap<string, Network>;
   readonly hosts: ReadonlyMap<string, Pick<Host, 'name' | 'addresses' | 'connection'>>;
+  readonly services: ReadonlyMap<string, Pick<Service, 'public'>>;
 }
 
 /** A network of the inventory as a Docker network. */
@@ -57,6 +58,8 @@ export interface SandboxTopology {
   readonly client: SandboxContainer | undefined;
   /** Whether hosts talk IPv6 through a tunnel that a role makes, whatever their networks have. */
   readonly ipv6InTunnel: boolean;
+  /** Domains of public names, which the internet of the sandbox delegates to the public hosts; sorted. */
+  readonly publicDomains: readonly string[];
   /** Hosts without an address on a network of the inventory: there is nothing to boot for them. */
   readonly withoutAddress: readonly string[];
 }
@@ -107,6 +110,7 @@ export function layOut(given: SandboxInventory, sandbox: string = defaultSandbox
     ipv6InTunnel: [...given.networks.values()].some(
       ({ tunnel, prefixes }) => tunnel && prefixes.some((each) => each.includes(':')),
     ),
+    publicDomains: publicDomains(given),
     networks,
     hosts: withAddress.map((host) => ({
       container: `${sandbox}-${host.name}`,
@@ -204,7 +208,14 @@ export function collision(
   return undefined;
 }
 
+/** What is above a public name, or the name itself where that is a top-level domain. */
+function publicDomains({ services }: SandboxInventory): string[] {
+  const names = [...services.values()].flatMap((service) => service.public);
+  const domains = names.map((name) => (name.split('.').length > 2 ? name.slice(name.indexOf('.') + 1) : name));
+  return [...new Set(domains)].sort();
+}
+
 /** A tunnel has no wires: it is made by a role on the hosts themselves. */
-function withoutTunnels({ networks, hosts }: SandboxInventory): SandboxInventory {
-  return { hosts, networks: new Map([...networks].filter(([, network]) => !network.tunnel)) };
+function withoutTunnels({ networks, hosts, services }: SandboxInventory): SandboxInventory {
+  return { hosts, services, networks: new Map([...networks].filter(([, network]) => !network.tunnel)) };
 }

@@ -4,11 +4,12 @@ import { LabError } from '../shared/errors.ts';
 import { containerRecipe, networkRecipe, type Recipe } from './commands.ts';
 import { docker } from './docker.ts';
 import { ensureImage } from './images.ts';
+import { provisionInternet } from './internet.ts';
 import { ensureKeyPair } from './key-pair.ts';
 import { type Present, presentContainers, presentNetworks } from './present.ts';
 import { provisionHost } from './provision.ts';
 import { requireDocker, requireKernel } from './requirements.ts';
-import { sandboxFolder, writeSshFiles } from './state-folder.ts';
+import { sandboxFolder, writeAuthority, writeSshFiles } from './state-folder.ts';
 import {
   collision,
   defaultSandboxName,
@@ -73,6 +74,7 @@ export async function sandboxUp(options: UpOptions): Promise<UpResult> {
       made.push(recipe.name);
       onProgress(`${recipe.name} is started`);
     }
+    if (machine.kind === 'client') writeAuthority(folder, await provisionInternet(machine, topology));
     if (machine.kind !== 'host') return undefined;
     return { machine, keys: await provisionHost(machine, [keyPair.publicKey, ...ownKeys(options, machine.name)]) };
   };

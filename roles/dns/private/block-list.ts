@@ -1,8 +1,6 @@
-import { readFileSync } from 'node:fs';
-import { isAbsolute, join } from 'node:path';
 import { type Inventory, LabError } from '../../../src/index.ts';
 import { parseAddress } from '../../../src/model/ip-address.ts';
-import { projectRoot } from '../../../src/model/project-root.ts';
+import { readProjectFile } from '../../../src/model/project-file.ts';
 import { isDnsName, isWithin } from './dns-name.ts';
 import type { PrivateParams } from './params.ts';
 
@@ -33,25 +31,12 @@ export function blockedNames(inventory: Inventory, params: PrivateParams, own: R
       expected: 'names that are not our own',
       found: wrong,
     });
-  const listed = params.blockLists.flatMap((file) => namesIn(readList(file, inventory), file));
+  const listed = params.blockLists.flatMap((file) => namesIn(readProjectFile(file, inventory, ofList), file));
   const strangers = own.size > 0 ? listed.filter((name) => !own.has(name) && !holdsOwn(name)) : listed;
   return withoutCovered([...params.blocked, ...strangers]);
 }
 
-function readList(file: string, inventory: Inventory): string {
-  const root = inventory.source === undefined ? process.cwd() : projectRoot(inventory.source.file);
-  const path = isAbsolute(file) ? file : join(root, file);
-  try {
-    return readFileSync(path, 'utf8');
-  } catch (error) {
-    throw new LabError('PLAN_IMPOSSIBLE', 'a list of blocked names cannot be read', {
-      at: inventory.source,
-      path: ['params', 'dns', 'blockLists'],
-      expected: 'a file of this project',
-      found: `${path}: ${(error as NodeJS.ErrnoException).code ?? String(error)}`,
-    });
-  }
-}
+const ofList = { what: 'a list of blocked names', path: ['params', 'dns', 'blockLists'] };
 
 /** One name a line, or an address and names as in hosts(5); `#` begins a comment. */
 export function namesIn(text: string, file: string): readonly string[] {

@@ -25,7 +25,7 @@ const fatal = new Set(['CONNECTION_LOST', 'BECOME_REFUSED', 'STEP_TIMEOUT', 'UNR
  * Plans one host: all reads start together and cost one round trip, then the resources are gone through in order, each
  * seeing what the changes before it will bring.
  *
- * @param done keys of resources that have been applied in this run and apply every time
+ * @param done keys of resources that this run has changed already
  */
 export async function planHost(
   declared: readonly Declared[],
@@ -65,7 +65,9 @@ async function planResource(
       const unknown = watched.map((name) => before.get(name)).find((plan) => plan?.outcome === 'known-after-apply');
       if (unknown !== undefined && cause === undefined) throw new KnownAfterApply(`depends on ${unknown.title}`);
       if (cause === undefined && !pending.has(triggerFile(key))) continue;
-      const text = cause?.title ?? 'an earlier run that did not get to it';
+      const earlier = watched.find((name) => done.has(name));
+      const text =
+        cause?.title ?? before.get(earlier ?? '')?.title ?? earlier ?? 'an earlier run that did not get to it';
       const triggered = resource.resourceType.triggered?.(action, resource.props, current, own) ?? [];
       changes.push(...triggered.map((change) => ({ ...change, trigger: text })));
       satisfies.push(key);

