@@ -3,6 +3,7 @@ import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type LabProject, labProject } from '../support/lab-project.ts';
 import { ownSandboxName } from '../support/sweep.ts';
+import { webServer } from '../support/web-server.ts';
 
 // A client outside that knows nothing but public names and the root of an authority, which another Caddy is: what it gets from
 // services at home, through a gateway that is made from the model.
@@ -62,14 +63,6 @@ import inventory from '../inventory/index.ts';
 export default definePlaybook({ inventory, plays: [{ name: 'all', hosts: ['lab'], roles: [wireguard, firewall, gateway] }] });
 `;
 
-/** Says what it was asked, and by whom. */
-const web = `use IO::Socket::IP; $SIG{CHLD}="IGNORE"; my $p=shift; my $s=IO::Socket::IP->new(LocalHost=>"::",LocalPort=>$p,Listen=>999,ReuseAddr=>1,V6Only=>0) or die;
-while(my $c=$s->accept){ next if fork; binmode $c; my ($h,$n)=("",0); while(<$c>){ $h.=$_; $n=$1 if /^content-length: *(\\d+)/i; last if /^\\r?\\n$/ }
-  if($h=~/upgrade: websocket/i){ print $c "HTTP/1.1 101 Switching Protocols\\r\\nUpgrade: websocket\\r\\nConnection: Upgrade\\r\\n\\r\\n"; while(sysread $c,my $m,4096){ syswrite $c,"echo $m" } exit }
-  use Digest::SHA; my $d=Digest::SHA->new(256); while($n>0 && (my $r=read $c,my $b,$n>65536?65536:$n)){ $d->add($b); $n-=$r }
-  if($h=~m{^GET /zeros/(\\d+)}){ print $c "HTTP/1.1 200 OK\\r\\nContent-Length: $1\\r\\nConnection: close\\r\\n\\r\\n"; my $z="\\0"x65536; my $l=$1; while($l>0){ print $c substr($z,0,$l) ; $l-=65536 } exit }
-  my $b="port $p body ".$d->hexdigest."\\n$h"; print $c "HTTP/1.1 200 OK\\r\\nServer: secret/1.0\\r\\nContent-Length: ".length($b)."\\r\\nConnection: close\\r\\n\\r\\n$b"; exit }
-continue { close $c }`;
 const tcp = `use IO::Socket::IP; my $s=IO::Socket::IP->new(LocalHost=>"::",LocalPort=>2222,Listen=>99,ReuseAddr=>1,V6Only=>0) or die; while(my $c=$s->accept){ print $c $c->peerhost; close $c }`;
 const udp = `use IO::Socket::IP; my $s=IO::Socket::IP->new(LocalHost=>"::",LocalPort=>27015,Proto=>"udp",ReuseAddr=>1,V6Only=>0) or die; while($s->recv(my $m,2000)){ $s->send($s->peerhost) }`;
 
@@ -87,7 +80,8 @@ const curl = (words: string, machine = 'internet') =>
 async function serve() {
   await Promise.all(
     ['nas', 'node'].map(async (host) => {
-      for (const [name, text] of Object.entries({ web, tcp, udp })) await write(host, `/root/${name}.pl`, text);
+      for (const [name, text] of Object.entries({ web: webServer, tcp, udp }))
+        await write(host, `/root/${name}.pl`, text);
       await inside(
         host,
         'for job in "web.pl 2342" "web.pl 2343" tcp.pl udp.pl; do setsid perl /root/$job >/dev/null 2>&1 </dev/null & done; sleep 0.5',
