@@ -33,7 +33,10 @@ export default defineInventory({
       addresses: { public: '${vps}', vpn: ['10.83.0.1', 'fd83::1'] },
       params: { dns: { zones: { 'example.test': { provider: { type: 'authoritative' } } } } },
     },
-    nas: { addresses: { home: '10.73.1.10', vpn: ['10.83.0.10', 'fd83::10'] } },
+    nas: {
+      addresses: { home: '10.73.1.10', vpn: ['10.83.0.10', 'fd83::10'] },
+      params: { firewall: { internet: 'tunnel' } },
+    },
   },
   services: {
     photos: { host: 'nas', port: 2342, public: 'photos.example.test' },
@@ -43,6 +46,8 @@ export default defineInventory({
   flows: [
     { from: 'internet', to: 'vps', ports: 22, reason: 'administration' },
     { from: 'home', to: 'nas', ports: 22, reason: 'administration at home' },
+    { from: 'nas', to: 'internet', ports: 53, protocol: 'udp', reason: 'names' },
+    { from: 'nas', to: 'internet', ports: 53, reason: 'names' },
   ],
 });
 `;
@@ -55,10 +60,12 @@ import wireguard from 'labwright/roles/wireguard';
 import inventory from '../inventory/index.ts';
 const answers = file({ path: '/etc/caddy/Caddyfile', content: '{\\n auto_https off\\n}\\nhttp://:2342 {\\n respond hello\\n}\\n' });
 export default definePlaybook({ inventory, plays: [
-  { name: 'all', hosts: 'all', roles: [base, wireguard, firewall, dns, gateway] },
+  { name: 'all', hosts: 'all', roles: [base, wireguard, dns, gateway] },
   { name: 'service', hosts: 'nas', resources: () => [
     packages({ names: ['caddy'], recommends: false }), answers, unit({ name: 'caddy', state: 'running', enabled: true }, { reloadOn: [answers] }),
   ] },
+  // Last: what comes after it goes through the tunnel alone.
+  { name: 'firewall', hosts: 'all', roles: [firewall] },
 ] });
 `;
 
