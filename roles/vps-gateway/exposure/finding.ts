@@ -24,9 +24,9 @@ export interface ExposureFinding {
   readonly stop: string;
 }
 
-/** Two lines for a person: what shows where, and how to stop it. */
-export function describeExposure({ kind, where, found, tells, stop }: ExposureFinding): readonly [string, string] {
-  return [`${kind}: ${where}: ${found}, ${tells}`, `  ${stop}`];
+/** One line for a person: what shows where. */
+export function describeExposure({ kind, where, found, tells }: ExposureFinding): string {
+  return `${kind}: ${where}: ${found}, ${tells}`;
 }
 
 /** The same thing seen twice, such as under two names, is told once. */

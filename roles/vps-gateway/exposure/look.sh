@@ -87,7 +87,7 @@ scan() {
 			! timeout 3 bash -c 'exec 3<>"/dev/tcp/$1/$2"' lab "${target%,*}" "${target##*,}" 2>/dev/null || echo "open $target"
 		} &
 		pending=$((pending + 1))
-		if [ "$pending" -ge 40 ]; then
+		if [ "$pending" -ge 80 ]; then
 			wait
 			pending=0
 		fi

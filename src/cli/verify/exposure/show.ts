@@ -81,7 +81,11 @@ function recordFor({
 function linesFor(examined: Examined, findings: readonly ExposureFinding[], isWhole: boolean): string[] {
   const { asked, secrets, outside, openAtHome, gateways, mail, ways, accepted, endpoints, ports } = examined;
   const home = secrets.home.map(({ address, from }) => `${address} (${from})`).join(', ') || 'not known';
-  const told = findings.flatMap((finding) => describeExposure(finding).map(visibleLine));
+  // How to stop it is said once for all that are stopped in the same way.
+  const told = findings.flatMap((finding, index) => {
+    const isLast = findings[index + 1]?.stop !== finding.stop;
+    return [describeExposure(finding), ...(isLast ? [`  ${finding.stop}`] : [])].map(visibleLine);
+  });
   return [
     ...tableLines(
       ['LOOKED AT', 'FOUND'],
