@@ -286,9 +286,46 @@ describe('what gives a home away', () => {
     );
   });
 
-  it('is shown to a person line by line', async () => {
-    const { stdout } = await lab('verify', 'exposure', '--from', 'outside', '--resolver', outside);
+  it('is shown to a person line by line, but for what is accepted', async () => {
+    const accepting = project
+      .read('inventory/index.ts')
+      .replace(
+        "firewall: { internet: 'tunnel' }",
+        "firewall: { internet: 'tunnel' }, 'vps-gateway': { accepted: ['egress'] }",
+      );
+    project.write('inventory/index.ts', accepting);
+    const { stdout, exitCode } = await lab('verify', 'exposure', '--from', 'outside', '--resolver', outside);
+    expect({ exitCode, stdout }).toMatchObject({ exitCode: 1 });
     expect(stdout).toContain(`record: home.example.test A: ${line}, the home's address`);
-    expect(stdout).toContain('egress: nas, IPv4, the host itself, by eth0');
+    expect(stdout).toMatch(/^way out of nas .*IPv4: the home's line.*\(accepted\)$/m);
+    expect(stdout).not.toContain('egress:');
+  });
+});
+
+describe('what cannot be proven', () => {
+  it('is no proof: a home that nobody has seen, and a host that does not answer', async () => {
+    await inside('tv', 'systemctl stop ssh');
+    const { exitCode, said } = await verify('--limit', 'tv,outside');
+    expect({ exitCode, said }).toMatchObject({
+      exitCode: 1,
+      said: expect.stringContaining("the home's address is not known"),
+    });
+    expect(said).toContain('UNREACHABLE: tv');
+  });
+
+  it('is no proof where nobody answers for names', async () => {
+    await inside('outside', 'systemctl stop named');
+    const { exitCode, said } = await verify('--limit', 'outside', '--home', '192.0.2.77');
+    expect({ exitCode, said }).toMatchObject({ exitCode: 3, said: expect.stringContaining('nobody answered') });
+  });
+
+  it.each([
+    [['--from', 'nowhere'], '--from names no host'],
+    [['--home', vps.ipv4], 'an address of vps on a public network'],
+    [['--home', 'home.example.test'], 'is no address'],
+    [['--resolver', 'dns.example.test'], 'is no address'],
+  ])('%j is a mistake of usage', async (words, message) => {
+    const { exitCode, stderr } = await lab('verify', 'exposure', ...words);
+    expect({ exitCode, stderr }).toMatchObject({ exitCode: 4, stderr: expect.stringContaining(message) });
   });
 });

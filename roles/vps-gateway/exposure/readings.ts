@@ -4,7 +4,7 @@ import { publicAddressesOf } from '../../dns/public/records.ts';
 import { AddressSet } from '../../firewall/address-set.ts';
 import { insideOf } from '../../firewall/policy.ts';
 import { tunnelInterfacesOf } from '../../firewall/tunnel-permits.ts';
-import type { WayOut } from './judge.ts';
+import type { WayOut } from './judge-ways.ts';
 import { addressesIn, type HomeAddress } from './secrets-of-home.ts';
 
 /** What a host said of its tunnels and of its way to the internet. */

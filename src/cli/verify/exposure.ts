@@ -1,28 +1,16 @@
 import { publicAddressesOf } from '../../../roles/dns/public/records.ts';
-import { insideOf, policyOf } from '../../../roles/firewall/policy.ts';
+import { policyOf } from '../../../roles/firewall/policy.ts';
 import { type ExposureFinding, withoutRepeats } from '../../../roles/vps-gateway/exposure/finding.ts';
-import {
-  type ConfiguredEndpoint,
-  judgeAnswers,
-  judgeEndpoints,
-  judgeMail,
-  judgePorts,
-  judgeRecords,
-  judgeServed,
-  judgeWaysOut,
-} from '../../../roles/vps-gateway/exposure/judge.ts';
-import { homeLogins, meantRecords, publicNamesOf, questionsFor } from '../../../roles/vps-gateway/exposure/names.ts';
+import { judgeEndpoints, judgeRecords } from '../../../roles/vps-gateway/exposure/judge-addresses.ts';
+import { judgeAnswers, judgeMail } from '../../../roles/vps-gateway/exposure/judge-answers.ts';
+import { judgePorts, judgeServed } from '../../../roles/vps-gateway/exposure/judge-open.ts';
+import { judgeWaysOut } from '../../../roles/vps-gateway/exposure/judge-ways.ts';
+import { meantRecords, publicNamesOf, questionsFor } from '../../../roles/vps-gateway/exposure/names.ts';
 import { isOpenAt, isOpenAtHome, portsAtHome, portsOf } from '../../../roles/vps-gateway/exposure/ports.ts';
-import {
-  homeSeenBy,
-  hostOfEndpoint,
-  hostsBehindGateways,
-  type Look,
-  waysOutOf,
-} from '../../../roles/vps-gateway/exposure/readings.ts';
-import { type HomeAddress, SecretsOfHome } from '../../../roles/vps-gateway/exposure/secrets-of-home.ts';
+import { homeSeenBy, hostsBehindGateways, type Look, waysOutOf } from '../../../roles/vps-gateway/exposure/readings.ts';
+import { SecretsOfHome } from '../../../roles/vps-gateway/exposure/secrets-of-home.ts';
 import { params } from '../../../roles/vps-gateway/params.ts';
-import { parseAddress } from '../../model/ip-address.ts';
+import { canonicalAddress } from '../../model/ip-address.ts';
 import { selectHosts } from '../../model/select-hosts.ts';
 import type { Host, Inventory } from '../../model/types.ts';
 import { type ExitCode, LabError } from '../../shared/errors.ts';
@@ -30,8 +18,11 @@ import { inventoryOf, onHosts } from '../open-hosts.ts';
 import type { VerifyOptions } from '../verify.ts';
 import { askGateways, askHome, askMail } from './exposure/gateways.ts';
 import { lookAt } from './exposure/hosts.ts';
-import { askRecords, authoritativeDns, dnsOf, type PublicDns, zonesOf } from './exposure/public-dns.ts';
+import { askRecords, authoritativeDns, dnsOf, zonesOf } from './exposure/public-dns.ts';
+import { homesOfLogins, resolveEndpoints } from './exposure/resolved.ts';
 import { type Examined, showExposure } from './exposure/show.ts';
+import { unlookedAt } from './exposure/unlooked.ts';
+import { canTry } from './exposure/vantage.ts';
 import { vantagesOf } from './exposure/vantages.ts';
 
 /** `lab verify exposure` */
@@ -41,6 +32,7 @@ export async function verifyExposure(options: VerifyOptions): Promise<ExitCode> 
   const hosts = selectHosts(inventory, options.limit.length > 0 ? options.limit : ['all']);
   if (hosts.length === 0)
     throw new LabError('HOST_PATTERN', 'no host is left to look at', { found: options.limit.join(',') });
+  refusePublic(options.home ?? [], inventory);
   const checkedAt = new Date().toISOString();
   const dns = options.resolver === undefined ? authoritativeDns() : dnsOf(options.resolver);
   const behind = hostsBehindGateways(inventory);
@@ -60,23 +52,18 @@ export async function verifyExposure(options: VerifyOptions): Promise<ExitCode> 
 
   const zones = await zonesOf(inventory, dns);
   const publicHosts = hosts.filter((host) => publicAddressesOf(host, inventory).length > 0);
+  const lines = secrets.lines.filter((address) => vantages.outside !== undefined && canTry(vantages.outside, address));
+  const homePorts = portsAtHome(inventory, policy, options.ports ?? []);
   const [asked, openAtHome, openPorts, gateways, mail, endpoints] = await Promise.all([
     askRecords(questionsFor(inventory, zones), dns),
-    vantages.outside === undefined
-      ? []
-      : vantages.outside.scan(
-          secrets.lines.flatMap((address) =>
-            portsAtHome(inventory, policy, options.ports ?? []).map((port) => ({ address, port })),
-          ),
-        ),
+    vantages.outside?.scan(lines.flatMap((address) => homePorts.map((port) => ({ address, port })))) ?? [],
     Promise.all(
       publicHosts.map(async (host) => {
+        const vantage = vantages.for(host);
         const ports = portsOf(host, policy, options.ports ?? []);
-        const targets = publicAddressesOf(host, inventory).flatMap((address) =>
-          ports.map((port) => ({ address, port })),
-        );
-        const open = await vantages.for(host).scan(targets);
-        return { host: host.name, tried: targets.length, open };
+        const addresses = publicAddressesOf(host, inventory).filter((address) => canTry(vantage, address));
+        const open = await vantage.scan(addresses.flatMap((address) => ports.map((port) => ({ address, port }))));
+        return { host: host.name, from: vantage.name, tried: addresses, open };
       }),
     ),
     askGateways(inventory, publicHosts, vantages.for, vantages.isStranger),
@@ -111,6 +98,7 @@ export async function verifyExposure(options: VerifyOptions): Promise<ExitCode> 
     asked,
     secrets,
     outside: vantages.outside?.name ?? null,
+    lines,
     openAtHome,
     gateways: { requests: gateways.requests, answered: gateways.answers.length },
     mail: mail.length,
@@ -133,70 +121,20 @@ const nothingSeen: Look = {
   seenAs: new Map(),
 };
 
-/** Where `lab` logs in to hosts at home over the internet. */
-async function homesOfLogins(inventory: Inventory, dns: PublicDns): Promise<HomeAddress[]> {
-  const inside = insideOf(inventory);
-  const found = await Promise.all(
-    homeLogins(inventory).map(async (login) => {
-      const isAddress = parseAddress(login) !== undefined;
-      const types = login.includes('.') && !isAddress ? (['A', 'AAAA'] as const) : [];
-      const addresses = isAddress ? [login] : (await Promise.all(types.map((type) => dns.ask(login, type)))).flat();
-      return addresses.flatMap((address): HomeAddress[] =>
-        address === null || inside.has(address) ? [] : [{ address, from: `lab logs in at ${login}` }],
-      );
-    }),
-  );
-  return found.flat();
-}
-
-async function resolveEndpoints(looks: ReadonlyMap<string, Look>, dns: PublicDns): Promise<ConfiguredEndpoint[]> {
-  const configured = [...looks].flatMap(([host, look]) => look.configured.map((one) => ({ host, ...one })));
-  return Promise.all(
-    configured.map(async ({ host, file, endpoint }) => {
-      const name = hostOfEndpoint(endpoint);
-      const isName = parseAddress(name) === undefined && name.includes('.');
-      const resolved = isName ? await Promise.all([dns.ask(name, 'A'), dns.ask(name, 'AAAA')]) : [];
-      return { where: `${host} ${file}`, endpoint, resolved: resolved.flatMap((one) => one ?? []) };
-    }),
-  );
-}
-
 /** What is wrong with the parameters is told by the role. */
 function acceptsEgress({ params: given }: Host): boolean {
   const parsed = params.shape.accepted.safeParse(given.get('vps-gateway')?.accepted);
   return parsed.success && parsed.data.includes('egress');
 }
 
-/** What could not be looked at, which is then not proven. */
-function unlookedAt({ asked, secrets, outside }: Examined, inventory: Inventory) {
-  const problems: { readonly host: null; readonly error: LabError }[] = [];
-  const isHomeThere = [...inventory.hosts.values()].some((host) => publicAddressesOf(host, inventory).length === 0);
-  if (asked.unanswered.length > 0)
-    problems.push({
-      host: null,
-      error: new LabError('READ_FAILED', 'nobody answered what the public DNS was asked', {
-        expected: 'answers of the servers in charge, or of a resolver outside',
-        found: `none for ${asked.unanswered.slice(0, 5).join(', ')}${asked.unanswered.length > 5 ? ` and ${asked.unanswered.length - 5} more` : ''}`,
-        hint: '--resolver ADDRESS asks one resolver for everything',
-      }),
-    });
-  if (isHomeThere && secrets.home.length === 0)
-    problems.push({
-      host: null,
-      error: new LabError('READ_FAILED', "the home's address is not known", {
-        expected: 'a tunnel whose gateway sees from where the home dials, or --home',
-        found: 'neither',
-        hint: '--home ADDRESS[,ADDRESS…], with IPv6 addresses or prefixes as well',
-      }),
-    });
-  if (secrets.lines.length > 0 && outside === null)
-    problems.push({
-      host: null,
-      error: new LabError('READ_FAILED', "the home's line was not looked at from outside", {
-        expected: 'a machine outside: this one is at home',
-        found: 'no public host that could be asked',
-        hint: '--from HOST names a host of the inventory that is outside',
-      }),
-    });
-  return problems;
+/** @throws LabError USAGE for an address of a public host: everybody is to know that */
+function refusePublic(home: readonly string[], inventory: Inventory): void {
+  for (const host of inventory.hosts.values())
+    for (const address of publicAddressesOf(host, inventory).map(canonicalAddress))
+      if (home.includes(address))
+        throw new LabError('USAGE', `--home names an address of ${host.name} on a public network`, {
+          expected: 'an address that the inventory publishes for no host',
+          found: address,
+          hint: 'strangers are led there by what the inventory declares: give the host at home no public network, and a gateway to its services',
+        });
 }

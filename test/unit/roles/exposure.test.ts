@@ -1,16 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import { policyOf } from '../../../roles/firewall/policy.ts';
 import { describeExposure } from '../../../roles/vps-gateway/exposure/finding.ts';
-import {
-  type GatewayAnswer,
-  judgeAnswers,
-  judgeEndpoints,
-  judgeMail,
-  judgeRecords,
-  judgeServed,
-  judgeWaysOut,
-  type WayOut,
-} from '../../../roles/vps-gateway/exposure/judge.ts';
+import { judgeEndpoints, judgeRecords } from '../../../roles/vps-gateway/exposure/judge-addresses.ts';
+import { type GatewayAnswer, judgeAnswers, judgeMail } from '../../../roles/vps-gateway/exposure/judge-answers.ts';
+import { judgeServed } from '../../../roles/vps-gateway/exposure/judge-open.ts';
+import { judgeWaysOut, type WayOut } from '../../../roles/vps-gateway/exposure/judge-ways.ts';
 import {
   followedBy,
   homeLogins,

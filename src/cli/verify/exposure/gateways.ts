@@ -1,5 +1,6 @@
 import { publicAddressesOf } from '../../../../roles/dns/public/records.ts';
-import type { GatewayAnswer, MailGreeting, ServedAtHome } from '../../../../roles/vps-gateway/exposure/judge.ts';
+import type { GatewayAnswer, MailGreeting } from '../../../../roles/vps-gateway/exposure/judge-answers.ts';
+import type { ServedAtHome } from '../../../../roles/vps-gateway/exposure/judge-open.ts';
 import { publicNamesOf } from '../../../../roles/vps-gateway/exposure/names.ts';
 import type { Host, Inventory, Service } from '../../../model/types.ts';
 import { askHttp, certifiedNames, greetingOf, overTls } from './conversation.ts';
@@ -64,10 +65,11 @@ function requestsTo(host: Host, inventory: Inventory): Request[] {
   );
 }
 
-/** Without its slash a folder is often a redirect. */
+/** Beside the page itself: without its slash a folder is often a redirect, and pages of errors tell of servers. */
 function pathsOf({ http }: Service): string[] {
   const path = http?.path ?? '';
-  return path === '' ? ['/'] : ['/', path, `${path}/`];
+  const missing = `${path}/lab-verify-exposure`;
+  return path === '' ? ['/', missing] : ['/', path, `${path}/`, missing];
 }
 
 /** What mail servers that are declared say of themselves, at the gateways or their own public addresses. */

@@ -1,5 +1,5 @@
 import { describeExposure, type ExposureFinding } from '../../../../roles/vps-gateway/exposure/finding.ts';
-import type { WayOut } from '../../../../roles/vps-gateway/exposure/judge.ts';
+import type { WayOut } from '../../../../roles/vps-gateway/exposure/judge-ways.ts';
 import type { SecretsOfHome } from '../../../../roles/vps-gateway/exposure/secrets-of-home.ts';
 import { jsonLine } from '../../../report/json-renderer.ts';
 import { tableLines } from '../../../report/table.ts';
@@ -16,6 +16,8 @@ export interface Examined {
   readonly secrets: SecretsOfHome;
   /** From where the home's line was looked at; null where it could not be. */
   readonly outside: string | null;
+  /** Addresses of the home that were tried from there. */
+  readonly lines: readonly string[];
   readonly openAtHome: readonly Target[];
   readonly gateways: { readonly requests: number; readonly answered: number };
   readonly mail: number;
@@ -23,10 +25,17 @@ export interface Examined {
   /** Hosts whose requests may leave by the home's line. */
   readonly accepted: ReadonlySet<string>;
   readonly endpoints: number;
-  readonly ports: readonly { readonly host: string; readonly tried: number; readonly open: readonly Target[] }[];
+  readonly ports: readonly {
+    readonly host: string;
+    readonly from: string;
+    /** Its addresses of the families that could be tried. */
+    readonly tried: readonly string[];
+    readonly open: readonly Target[];
+  }[];
 }
 
-interface Unlooked {
+/** What is not proven, and why. */
+export interface Unlooked {
   /** Null for what is on no host. */
   readonly host: string | null;
   readonly error: LabError;
@@ -57,6 +66,7 @@ function recordFor({
   asked,
   secrets,
   outside,
+  lines,
   openAtHome,
   gateways,
   mail,
@@ -68,18 +78,19 @@ function recordFor({
   return {
     home: secrets.home,
     from: outside,
+    lines,
     records: { zones, asked: asked.questions, unanswered: asked.unanswered },
     open: openAtHome,
     gateways,
     mail,
     waysOut: ways.map((way) => ({ ...way, accepted: accepted.has(way.host) })),
     endpoints,
-    ports: ports.map(({ host, tried, open }) => ({ host, tried, open })),
+    ports,
   };
 }
 
 function linesFor(examined: Examined, findings: readonly ExposureFinding[], isWhole: boolean): string[] {
-  const { asked, secrets, outside, openAtHome, gateways, mail, ways, accepted, endpoints, ports } = examined;
+  const { asked, secrets, outside, lines, openAtHome, gateways, mail, ways, accepted, endpoints, ports } = examined;
   const home = secrets.home.map(({ address, from }) => `${address} (${from})`).join(', ') || 'not known';
   // How to stop it is said once for all that are stopped in the same way.
   const told = findings.flatMap((finding, index) => {
@@ -92,11 +103,17 @@ function linesFor(examined: Examined, findings: readonly ExposureFinding[], isWh
       [
         ["the home's address", home],
         ['public records', `${asked.questions - asked.unanswered.length} of ${asked.questions} questions answered`],
-        ["the home's line", outside === null ? 'not looked at' : `${openAtHome.length} ports open to ${outside}`],
+        [
+          "the home's line",
+          lines.length === 0 ? 'not looked at' : `${portsText(openAtHome)} at ${lines.join(', ')} to ${outside}`,
+        ],
         ['gateways', `${gateways.answered} of ${gateways.requests} requests answered`],
         ['mail servers', mail === 0 ? 'none' : `${mail} greeted`],
         ['tunnels', `${endpoints} endpoints in configurations`],
-        ...ports.map(({ host, open }) => [`ports of ${host}`, portsText(open)]),
+        ...ports.map(({ host, from, tried, open }) => [
+          `ports of ${host}`,
+          tried.length === 0 ? `not tried from ${from}` : `${portsText(open)} at ${tried.join(', ')} to ${from}`,
+        ]),
         ...waysByHost(ways).map(([host, text]) => [
           `way out of ${host}`,
           `${text}${accepted.has(host) ? ' (accepted)' : ''}`,

@@ -24,6 +24,12 @@ export interface Vantage {
   visit<Value>(target: Target, work: (stream: Duplex) => Promise<Value>): Promise<Value | undefined>;
 }
 
+/** Whether anything can be tried over the family of an address: without an address of its own there is no way. */
+export function canTry(vantage: Vantage, address: string): boolean {
+  const isSix = address.includes(':');
+  return vantage.addresses.some((own) => own.includes(':') === isSix && !own.startsWith('fe80:'));
+}
+
 const connectMilliseconds = 3000;
 
 /** This machine. */
