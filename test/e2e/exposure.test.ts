@@ -146,6 +146,11 @@ beforeAll(async () => {
   await inside('vps', `echo "${outside} ca.test" >>/etc/hosts`);
   for (const [name, text] of Object.entries({ 'web.pl': web, 'mail.pl': mail, banner: 'mail.example.test\n' }))
     await write('nas', `/root/${name}`, text);
+  // As an engine of containers has it.
+  await inside(
+    'nas',
+    'sysctl -qw net.ipv4.ip_forward=1; ip link add docker0 type bridge; ip address add 172.18.0.1/16 dev docker0; ip link set docker0 up',
+  );
   await begin('nas', 'perl /root/web.pl');
   await begin('nas', 'perl /root/mail.pl');
   project.write('inventory/index.ts', inventory(root));
@@ -260,6 +265,7 @@ describe('what gives a home away', () => {
     ['an address in a greeting of a mail server', 'mail', 'greeting of mail.example.test:25', '10.79.1.10'],
     ['the name in a greeting of a mail server', 'mail', 'greeting of mail.example.test:25', line],
     ['requests that leave by the line of the home', 'egress', 'nas, IPv4, the host itself, by eth0', line],
+    ['requests of containers', 'egress', 'nas, IPv4, containers on docker0, by eth0', line],
     ['an endpoint at home', 'endpoint', 'vps /etc/wireguard/old.conf', `${line}:51820`],
     ['an endpoint that follows the line', 'endpoint', 'vps /etc/wireguard/old.conf', 'home.example.test:51820'],
     ['a port of the gateway without a flow', 'open', `port 5001/tcp of vps (${vps.ipv4})`, 'a connection'],
@@ -294,8 +300,10 @@ describe('what gives a home away', () => {
         "firewall: { internet: 'tunnel' }, 'vps-gateway': { accepted: ['egress'] }",
       );
     project.write('inventory/index.ts', accepting);
-    const { stdout, exitCode } = await lab('verify', 'exposure', '--from', 'outside', '--resolver', outside);
+    const { stdout, exitCode } = await lab('verify', 'exposure', '--resolver', outside);
     expect({ exitCode, stdout }).toMatchObject({ exitCode: 1 });
+    // This machine is on the home's network as well: a public host looks at the line.
+    expect(stdout).toMatch(/^the home's line .*443, 5001, 8123 open at 10\.79\.0\.253 to vps$/m);
     expect(stdout).toContain(`record: home.example.test A: ${line}, the home's address`);
     expect(stdout).toMatch(/^way out of nas .*IPv4: the home's line.*\(accepted\)$/m);
     expect(stdout).not.toContain('egress:');

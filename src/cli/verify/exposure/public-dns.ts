@@ -30,9 +30,11 @@ export function dnsOf(server: string): PublicDns {
 /**
  * The servers in charge of each name, which the resolver of this machine tells; where it knows none, itself. Names of a homelab mean
  * something else to a resolver inside.
+ *
+ * @param resolvers instead of those of this machine
  */
-export function authoritativeDns(): PublicDns {
-  const own = resolverAt([]);
+export function authoritativeDns(resolvers: readonly string[] = []): PublicDns {
+  const own = resolverAt(resolvers);
   const byZone = new Map<string, Promise<Resolver | null>>();
   const serversOf = (zone: string) => {
     const before = byZone.get(zone);
