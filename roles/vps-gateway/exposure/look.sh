@@ -109,8 +109,16 @@ scan | pipe)
 	if [ "$command" = scan ]; then
 		scan "$@"
 	else
+		# Over when either side ends: a session of sshd that lingers is one less for the next.
 		# shellcheck disable=SC2016
-		exec bash -c 'exec 3<>"/dev/tcp/$1/$2" || exit 1; printf +; { cat <&3; kill $$; } & cat >&3; wait' lab "$1" "$2"
+		exec bash -c '{ sleep 5; kill $$; } </dev/null >/dev/null 2>&1 & watch=$!
+			exec 3<>"/dev/tcp/$1/$2" 4<&0 || exit 1
+			kill $watch
+			printf +
+			cat <&3 4<&- & reader=$!
+			cat <&4 >&3 & writer=$!
+			wait -n $reader $writer
+			kill $reader $writer' lab "$1" "$2" 2>/dev/null
 	fi
 	;;
 esac

@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import { Duplex, type Readable } from 'node:stream';
+import { setTimeout as pause } from 'node:timers/promises';
 import pLimit from 'p-limit';
 import type { Host } from '../../../model/types.ts';
 import { LabError } from '../../../shared/errors.ts';
@@ -8,15 +9,17 @@ import { collect } from '../../../transport/collect.ts';
 import type { Connection } from '../../../transport/contract.ts';
 import type { Vantage } from './vantage.ts';
 
-/** sshd allows ten sessions on a connection (MaxSessions), one of which is the scan's. */
-const pipesAtOnce = 6;
+/** sshd allows ten sessions on a connection (MaxSessions), and one that has ended may still count for a moment. */
+const sessionsAtOnce = 5;
 /** Words of one command. */
 const targetsAtOnce = 500;
 const connectMilliseconds = 5000;
+/** For a session to end by itself. */
+const goodbyeMilliseconds = 1000;
 
 /** A host of the inventory: it connects, and what comes and goes is carried by its standard input and output. */
 export function hostVantage(connection: Connection, host: Host): Vantage {
-  const limit = pLimit(pipesAtOnce);
+  const limit = pLimit(sessionsAtOnce);
   const start = (command: string, words: readonly string[]) =>
     connection.start(['sh', '-c', readRoleFile('vps-gateway/exposure/look.sh'), 'lab-verify', command, ...words]);
   return {
@@ -26,7 +29,7 @@ export function hostVantage(connection: Connection, host: Host): Vantage {
       const open = new Set<string>();
       for (let at = 0; at < targets.length; at += targetsAtOnce) {
         const words = targets.slice(at, at + targetsAtOnce).map(({ address, port }) => `${address},${port}`);
-        const text = (await collect(await start('scan', words))).stdout.toString();
+        const text = (await limit(async () => collect(await start('scan', words)))).stdout.toString();
         if (!text.includes('scanned'))
           throw new LabError('READ_FAILED', 'this host cannot connect to what is to be tried', {
             host: host.name,
@@ -44,8 +47,12 @@ export function hostVantage(connection: Connection, host: Host): Vantage {
         process.stderr.resume();
         try {
           if ((await firstByte(process.stdout)) !== '+') return undefined;
-          const stream = Duplex.from({ readable: process.stdout, writable: process.stdin });
-          return await work(stream.on('error', () => {}));
+          const stream = Duplex.from({ readable: process.stdout, writable: process.stdin }).on('error', () => {});
+          const value = await work(stream);
+          // What nobody reads keeps a session from ending.
+          stream.resume().end();
+          await Promise.race([process.exit, pause(goodbyeMilliseconds, undefined, { ref: false })]);
+          return value;
         } finally {
           process.kill();
         }
