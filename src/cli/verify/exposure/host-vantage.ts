@@ -6,7 +6,7 @@ import type { Host } from '../../../model/types.ts';
 import { LabError } from '../../../shared/errors.ts';
 import { readRoleFile } from '../../../shared/own-package.ts';
 import { collect } from '../../../transport/collect.ts';
-import type { Connection } from '../../../transport/contract.ts';
+import type { Connection, RemoteProcess } from '../../../transport/contract.ts';
 import type { Vantage } from './vantage.ts';
 
 /** sshd allows ten sessions on a connection (MaxSessions), and one that has ended may still count for a moment. */
@@ -47,7 +47,7 @@ export function hostVantage(connection: Connection, host: Host): Vantage {
         process.stderr.resume();
         try {
           if ((await firstByte(process.stdout)) !== '+') return undefined;
-          const stream = Duplex.from({ readable: process.stdout, writable: process.stdin }).on('error', () => {});
+          const stream = asStream(process);
           const value = await work(stream);
           // What nobody reads keeps a session from ending.
           stream.resume().end();
@@ -58,6 +58,31 @@ export function hostVantage(connection: Connection, host: Host): Vantage {
         }
       }),
   };
+}
+
+/**
+ * Both directions as one. Not `Duplex.from`: that takes an input which closes first, as it does when the process has ended, for a
+ * failure of both, and drops what has not been read.
+ */
+function asStream({ stdin, stdout }: RemoteProcess): Duplex {
+  const stream = new Duplex({
+    read: () => stdout.resume(),
+    write: (chunk: Buffer, _encoding, done) => stdin.write(chunk, () => done()),
+    final: (done) => {
+      stdin.end();
+      done();
+    },
+  });
+  stdout.on('data', (chunk: Buffer) => {
+    if (!stream.push(chunk)) stdout.pause();
+  });
+  let isOver = false;
+  const over = () => {
+    if (!isOver) stream.push(null);
+    isOver = true;
+  };
+  stdout.once('end', over).once('close', over);
+  return stream.on('error', () => {});
 }
 
 /** That it is connected; undefined when it ended, or did not say so in time. */
