@@ -1,5 +1,6 @@
+import type { Family } from '../firewall/address-set.ts';
 import { internetTable } from '../wireguard/internet.ts';
-import { type Forwarded, passthroughPort } from './routes.ts';
+import { authority, type Forwarded, loopback, passthroughPort } from './routes.ts';
 
 /** How a host is reached by strangers through the tunnel: what comes that way is answered that way. */
 export interface Answering {
@@ -37,10 +38,10 @@ export function renderForwarding({
 }: {
   readonly forwarded: readonly Forwarded[];
   readonly answering: Answering | null;
-  /** Whether TLS is passed on by name. */
-  readonly passesOn: boolean;
+  /** Families in which TLS is passed on by name. */
+  readonly passesOn: readonly Family[];
 }): string | null {
-  if (forwarded.length === 0 && answering === null && !passesOn) return null;
+  if (forwarded.length === 0 && answering === null && passesOn.length === 0) return null;
   return [
     '# Managed by lab (role vps-gateway).',
     ...(answering === null
@@ -53,36 +54,32 @@ export function renderForwarding({
           ]),
           ...['-4', '-6'].map((flag) => `# rule ${flag} fwmark ${mark}/${mark} lookup ${internetTable} pref 7592`),
         ]),
-    ...(passesOn ? backToOneself : []),
+    // Caddy on loopback is asked under the client's address. What it answers, from loopback to a stranger, stays on the host.
+    ...passesOn.flatMap((family) => [
+      `# route ${flagOf(loopback[family])} local default dev lo table ${ownTable}`,
+      `# rule ${flagOf(loopback[family])} from ${loopback[family]} lookup ${ownTable} pref 7593`,
+    ]),
     'add table inet lab_gateway',
     'delete table inet lab_gateway',
     'table inet lab_gateway {',
     ...(forwarded.length === 0
       ? []
       : chain('forwarded', 'type nat hook prerouting priority dstnat; policy accept;', forwarded.flatMap(translation))),
-    ...(passesOn
-      ? chain('by_name', 'type filter hook prerouting priority mangle; policy accept;', [
-          `${askedForTls} ip daddr != 127.0.0.0/8 tproxy ip to 127.0.0.1:${passthroughPort}`,
-          `${askedForTls} ip6 daddr != ::1 tproxy ip6 to [::1]:${passthroughPort}`,
-        ])
-      : []),
+    ...(passesOn.length === 0
+      ? []
+      : chain('by_name', 'type filter hook prerouting priority mangle; policy accept;', passesOn.map(byName))),
     ...(answering === null ? [] : answerChains(answering)),
     '}',
     '',
   ].join('\n');
 }
 
-/** Where nobody listens on the port of `tproxy`, and for connections that stand, the rule does nothing: Caddy has them. */
-const askedForTls = 'fib daddr type local tcp dport 443';
-
-/** Caddy on loopback is asked under the client's address. What it answers, from loopback to a stranger, stays on the host. */
-const backToOneself = ['-4 127.0.0.1', '-6 ::1'].flatMap((text) => {
-  const [flag, address] = text.split(' ');
-  return [
-    `# route ${flag} local default dev lo table ${ownTable}`,
-    `# rule ${flag} from ${address} lookup ${ownTable} pref 7593`,
-  ];
-});
+/** Where nobody listens on that port, and for connections that stand, the rule does nothing: Caddy has them. */
+function byName(family: Family): string {
+  const target = authority(loopback[family], passthroughPort);
+  const notLoopback = `${word[family]} daddr != ${family === 'ipv4' ? '127.0.0.0/8' : '::1'}`;
+  return `fib daddr type local tcp dport 443 ${notLoopback} tproxy ${word[family]} to ${target}`;
+}
 
 function translation({ service, protocol, port, at, to }: Forwarded): string[] {
   return at.flatMap((address) => {

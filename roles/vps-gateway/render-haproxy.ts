@@ -1,5 +1,6 @@
+import type { Family } from '../firewall/address-set.ts';
 import type { Params } from './params.ts';
-import { type Passthrough, passthroughPort } from './routes.ts';
+import { authority, loopback, type Passthrough, passthroughPort } from './routes.ts';
 
 /** Where its unit finds what the program and lab alone may see. */
 export const haproxyRuntime = 'lab-passthrough';
@@ -8,11 +9,13 @@ export const haproxyRuntime = 'lab-passthrough';
  * The configuration of HAProxy (docs.haproxy.org/2.6/configuration.html): who asks for a name that is passed on gets to its service,
  * and all others to Caddy, which sees the client's own address.
  *
+ * @param families of the gateway's addresses
  * @param hasSites whether there is a Caddy; without one, who asks for another name, or for none, is refused
  */
 export function renderHaproxy(
   passthrough: readonly Passthrough[],
   { passthrough: { connections, idle } }: Params,
+  families: readonly Family[],
   hasSites: boolean,
 ): string {
   const names = passthrough.flatMap(({ service, names }) => names.map((name) => ({ service, name })));
@@ -40,25 +43,28 @@ export function renderHaproxy(
       'timeout server-fin 30s',
     ]),
     ...section('frontend tls', [
-      `bind 127.0.0.1:${passthroughPort} id 4 transparent`,
-      `bind [::1]:${passthroughPort} id 6 transparent`,
+      ...families.map((family) => `bind ${authority(loopback[family], passthroughPort)} id ${id[family]} transparent`),
       'tcp-request inspect-delay 5s',
       ...names.map(({ name }) => `acl passed_on req.ssl_sni -i ${name}`),
       // Caddy has a log of its own.
       `tcp-request content ${hasSites ? 'set-log-level silent' : 'reject'} unless passed_on`,
       ...names.map(({ service, name }) => `use_backend ${service} if { req.ssl_sni -i ${name} }`),
-      ...(hasSites ? ['use_backend caddy:4 if { so_id 4 }', 'use_backend caddy:6 if { so_id 6 }'] : []),
+      ...(hasSites ? families.map((family) => `use_backend caddy:${id[family]} if { so_id ${id[family]} }`) : []),
     ]),
     ...passthrough.flatMap(backend),
-    ...(hasSites
-      ? [
-          // Debian's Caddy 2.6 does not understand the PROXY protocol.
-          ...section('backend caddy:4', ['server caddy 127.0.0.1:443 source 0.0.0.0 usesrc clientip']),
-          ...section('backend caddy:6', ['server caddy [::1]:443 source [::] usesrc clientip']),
-        ]
-      : []),
+    ...(hasSites ? families.flatMap(backendOfCaddy) : []),
     '',
   ].join('\n');
+}
+
+const id = { ipv4: 4, ipv6: 6 } as const;
+const any = { ipv4: '0.0.0.0', ipv6: '[::]' } as const;
+
+/** Debian's Caddy 2.6 does not understand the PROXY protocol. */
+function backendOfCaddy(family: Family): string[] {
+  return section(`backend caddy:${id[family]}`, [
+    `server caddy ${authority(loopback[family], 443)} source ${any[family]} usesrc clientip`,
+  ]);
 }
 
 function backend({ service, upstreams, proxyProtocol }: Passthrough): string[] {

@@ -13,6 +13,7 @@ import {
   unitFile,
 } from '../../src/index.ts';
 import { readProjectFile } from '../../src/model/project-file.ts';
+import { type Family, families } from '../firewall/address-set.ts';
 import { tunnelInterfacesOf } from '../firewall/tunnel-permits.ts';
 import { isReachedByTunnel } from '../wireguard/internet.ts';
 import { forwarding } from './forwarding.ts';
@@ -41,11 +42,11 @@ export default defineRole({
     const { init, osName, packageManager } = await context.system();
     const isAbsent = params.state === 'absent';
     const routes = isAbsent ? nothing : routesOf(host, inventory);
-    const passesOn = routes.passthrough.length > 0;
+    const passesOn = routes.passthrough.length > 0 ? familiesOf(host) : [];
     const answering = isAbsent ? null : answeringOf(host, inventory);
     const packets = renderForwarding({ forwarded: routes.forwarded, answering, passesOn });
     const hasSites = routes.sites.length > 0;
-    const hasWeb = hasSites || passesOn;
+    const hasWeb = hasSites || routes.passthrough.length > 0;
     if (init !== 'systemd' || (hasWeb && packageManager !== 'apt')) {
       if (!hasWeb && packets === null) return [];
       throw new LabError('PLAN_IMPOSSIBLE', `the role vps-gateway cannot work on ${host.name}`, {
@@ -54,17 +55,24 @@ export default defineRole({
         found: `${osName} with ${packageManager} and ${init}`,
       });
     }
-    const byName = passthrough(passesOn ? renderHaproxy(routes.passthrough, params, hasSites) : null);
+    const byName = passthrough(
+      routes.passthrough.length > 0 ? renderHaproxy(routes.passthrough, params, passesOn, hasSites) : null,
+    );
     return [
       hasSites && web(routes, context),
       isAbsent && withoutWeb(),
       // Who asks Caddy under the address of a client is there while the answers are led back.
-      passesOn ? [forwarding(packets), byName] : [byName, forwarding(packets)],
+      passesOn.length > 0 ? [forwarding(packets), byName] : [byName, forwarding(packets)],
     ];
   },
 });
 
 const nothing: Routes = { sites: [], passthrough: [], forwarded: [] };
+
+function familiesOf({ addresses }: Host): Family[] {
+  const all = [...addresses.values()].flat();
+  return families.filter((family) => all.some((address) => address.includes(':') === (family === 'ipv6')));
+}
 
 /** Null for a host that no gateway forwards packets to. */
 function answeringOf(host: Host, inventory: Inventory): Answering | null {

@@ -5,6 +5,8 @@ import { tunnelOf } from '../wireguard/mesh.ts';
 /** Of loopback on a gateway, where connections are told apart by the name that TLS asks for. */
 export const passthroughPort = 7443;
 
+export const loopback = { ipv4: '127.0.0.1', ipv6: '::1' } as const;
+
 /** Where a gateway reaches a service: `10.80.0.10:2342`, `[fd80::10]:2342`. */
 type Upstream = string;
 
@@ -103,13 +105,13 @@ function upstreamsOf(service: Service, gateway: Host, inventory: Inventory): Ups
     const host = inventory.hosts.get(name);
     if (host === undefined) return [];
     // What only the gateway itself asks may well listen on loopback alone.
-    const address = name === gateway.name ? '127.0.0.1' : addressFrom(gateway, host, inventory, service.name);
+    const address = name === gateway.name ? loopback.ipv4 : addressFrom(gateway, host, inventory, service.name);
     return [authority(address, service.port)];
   });
 }
 
 /** Host and port as a URL has them (RFC 3986 3.2). */
-function authority(address: string, port: number): string {
+export function authority(address: string, port: number): string {
   return address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`;
 }
 

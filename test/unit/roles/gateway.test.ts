@@ -129,10 +129,10 @@ it('forwards packets to the address of the same family, and nothing where there 
   const { forwarded } = routes({
     game: { host: 'nas', port: 27015, mode: 'udp', public: 'game.example', gateways: 'vps' },
   });
-  const text = renderForwarding({ forwarded, answering: null, passesOn: false });
+  const text = renderForwarding({ forwarded, answering: null, passesOn: [] });
   expect(text).toContain('ip daddr 203.0.113.10 udp dport 27015 dnat ip to 10.80.0.10');
   expect(text).toContain('ip6 daddr 2001:db8::10 udp dport 27015 dnat ip6 to fd80::10');
-  expect(renderForwarding({ forwarded: [], answering: null, passesOn: false })).toBeNull();
+  expect(renderForwarding({ forwarded: [], answering: null, passesOn: [] })).toBeNull();
 });
 
 it('opens to the internet the gateway alone, and the way from there to every replica', () => {
