@@ -1,7 +1,7 @@
 #!/bin/sh
 # Managed by lab (role vps-gateway). Loads what forwards packets, and says whether the kernel has it.
 #
-# usage: lab-gateway load      the table and the rules of ip-rule(8) of the file, in place of those that are loaded
+# usage: lab-gateway load      the table, rules (ip-rule(8)) and routes of the file, in place of those that are loaded
 #        lab-gateway back      the same; without a file: nothing
 #        lab-gateway state     what the plan has to know
 set -eu
@@ -20,10 +20,18 @@ ip_rules() {
 	done
 }
 
+# The routing table that is ours.
+ip_routes() {
+	for family in -4 -6; do
+		ip "$family" route show table 77 2>/dev/null | sed "s/^/$family /"
+	done
+}
+
 live() {
 	{
 		nft -s list table inet lab_gateway 2>/dev/null
 		ip_rules
+		ip_routes
 	} | sha256sum | cut -c1-64
 }
 
@@ -31,15 +39,22 @@ is_loaded() { [ -s "$file" ] && [ -s "$loaded" ] && [ "$(cat "$loaded")" = "$(ch
 
 delete_ip_rules() {
 	ip_rules | while read -r family preference _; do ip "$family" rule delete pref "${preference%:}"; done
+	for family in -4 -6; do ip "$family" route flush table 77 2>/dev/null || true; done
+}
+
+# usage: add_all rule|route: a host may be without IPv6
+add_all() {
+	sed -n "s/^# $1 //p" "$file" | while read -r family words; do
+		# shellcheck disable=SC2086 # words of a command
+		ip "$family" "$1" add $words || { [ "$family" = -6 ] && [ ! -e /proc/net/if_inet6 ]; }
+	done
 }
 
 load() {
 	nft -f "$file"
 	delete_ip_rules
-	sed -n 's/^# rule //p' "$file" | while read -r family rule; do
-		# shellcheck disable=SC2086 # words of a command
-		ip "$family" rule add $rule || { [ "$family" = -6 ] && [ ! -e /proc/net/if_inet6 ]; }
-	done
+	add_all route
+	add_all rule
 	printf '%s %s\n' "$(checksum "$file")" "$(live)" >"$loaded"
 }
 
@@ -54,7 +69,7 @@ load) load ;;
 back) if [ -e "$file" ]; then load; else unload; fi ;;
 state)
 	! is_loaded || echo loaded
-	if nft list table inet lab_gateway >/dev/null 2>&1 || [ -n "$(ip_rules)" ]; then echo present; fi
+	if nft list table inet lab_gateway >/dev/null 2>&1 || [ -n "$(ip_rules)$(ip_routes)" ]; then echo present; fi
 	;;
 *)
 	printf 'usage: lab-gateway load|back|state\n' >&2

@@ -43,6 +43,18 @@ export const params = z.strictObject({
       keep: z.int().min(1).max(1000).default(5),
     })
     .prefault({}),
+  /** Connections whose TLS is passed on by name. */
+  passthrough: z
+    .strictObject({
+      /** At most so many at a time, with those for names whose TLS ends here. */
+      connections: z.int().min(10).max(1_000_000).default(4000),
+      /** A connection that is silent for so long is ended. */
+      idle: z
+        .string()
+        .regex(/^[1-9]\d*[smhd]$/, { error: 'a time such as "1h"' })
+        .default('1h'),
+    })
+    .prefault({}),
   /** Addresses that fail too often to log in are shut out for a while (fail2ban); null leaves that out. */
   ban: z
     .strictObject({

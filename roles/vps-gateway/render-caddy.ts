@@ -16,8 +16,14 @@ export function usersFile(service: string): string {
  * checked by the schema of the inventory; what is free text is quoted.
  *
  * @param inside prefixes of private networks and of the tunnel: who is inside
+ * @param passedOn names whose TLS ends elsewhere: who comes by HTTP is sent there
  */
-export function renderCaddy(sites: readonly HttpSite[], params: Params, inside: readonly string[]): string {
+export function renderCaddy(
+  sites: readonly HttpSite[],
+  params: Params,
+  inside: readonly string[],
+  passedOn: readonly string[] = [],
+): string {
   return [
     '# Managed by lab (role vps-gateway).',
     ...block('', [
@@ -31,6 +37,7 @@ export function renderCaddy(sites: readonly HttpSite[], params: Params, inside: 
     ...snippets(params),
     ...sites.flatMap((site) => ['', ...siteBlocks(site, params, inside)]),
     '',
+    ...passedOn.flatMap((name) => block(`http://${name}`, ['import lab', 'redir https://{host}{uri} 308'])),
     // Whoever asks for a name that is not here learns nothing.
     ...block('http://', ['respond 404']),
     '',

@@ -1,5 +1,6 @@
+import type { Family } from '../firewall/address-set.ts';
 import { internetTable } from '../wireguard/internet.ts';
-import type { Forwarded } from './routes.ts';
+import { authority, type Forwarded, loopback, passthroughPort } from './routes.ts';
 
 /** How a host is reached by strangers through the tunnel: what comes that way is answered that way. */
 export interface Answering {
@@ -17,17 +18,30 @@ export interface Answering {
 /** Bit of the connection mark, and of the firewall mark, of what strangers began through the tunnel. */
 const mark = '0x02000000';
 
+/** Routing table in which every address is the gateway's own; the script of the role empties it. */
+const ownTable = 77;
+
 const word = { ipv4: 'ip', ipv6: 'ip6' } as const;
 const flagOf = (address: string) => (address.includes(':') ? '-6' : '-4');
 const familyOf = (address: string) => (address.includes(':') ? 'ipv6' : 'ipv4');
 
 /**
  * What forwards packets, for nft(8): on a gateway the translation of the destination alone, so that the service sees the client's
- * own address; on the host of the service that answers leave by the tunnel, as the host's own way to the client is another. The
- * comments that begin with `# rule` are rules of ip-rule(8), which the script of the role sets. Null when there is nothing to do.
+ * own address, and what asks for TLS goes to the port where it is told apart by name; on the host of the service that answers leave by the tunnel, as the host's own way to the client is another. The
+ * comments that begin with `# rule` and `# route` are those of ip-rule(8) and ip-route(8), which the script of the role sets. Null
+ * when there is nothing to do.
  */
-export function renderForwarding(forwarded: readonly Forwarded[], answering: Answering | null): string | null {
-  if (forwarded.length === 0 && answering === null) return null;
+export function renderForwarding({
+  forwarded,
+  answering,
+  passesOn,
+}: {
+  readonly forwarded: readonly Forwarded[];
+  readonly answering: Answering | null;
+  /** Families in which TLS is passed on by name. */
+  readonly passesOn: readonly Family[];
+}): string | null {
+  if (forwarded.length === 0 && answering === null && passesOn.length === 0) return null;
   return [
     '# Managed by lab (role vps-gateway).',
     ...(answering === null
@@ -40,16 +54,31 @@ export function renderForwarding(forwarded: readonly Forwarded[], answering: Ans
           ]),
           ...['-4', '-6'].map((flag) => `# rule ${flag} fwmark ${mark}/${mark} lookup ${internetTable} pref 7592`),
         ]),
+    // Caddy on loopback is asked under the client's address. What it answers, from loopback to a stranger, stays on the host.
+    ...passesOn.flatMap((family) => [
+      `# route ${flagOf(loopback[family])} local default dev lo table ${ownTable}`,
+      `# rule ${flagOf(loopback[family])} from ${loopback[family]} lookup ${ownTable} pref 7593`,
+    ]),
     'add table inet lab_gateway',
     'delete table inet lab_gateway',
     'table inet lab_gateway {',
     ...(forwarded.length === 0
       ? []
       : chain('forwarded', 'type nat hook prerouting priority dstnat; policy accept;', forwarded.flatMap(translation))),
+    ...(passesOn.length === 0
+      ? []
+      : chain('by_name', 'type filter hook prerouting priority mangle; policy accept;', passesOn.map(byName))),
     ...(answering === null ? [] : answerChains(answering)),
     '}',
     '',
   ].join('\n');
+}
+
+/** Where nobody listens on that port, and for connections that stand, the rule does nothing: Caddy has them. */
+function byName(family: Family): string {
+  const target = authority(loopback[family], passthroughPort);
+  const notLoopback = `${word[family]} daddr != ${family === 'ipv4' ? '127.0.0.0/8' : '::1'}`;
+  return `fib daddr type local tcp dport 443 ${notLoopback} tproxy ${word[family]} to ${target}`;
 }
 
 function translation({ service, protocol, port, at, to }: Forwarded): string[] {

@@ -13,13 +13,16 @@ import {
   unitFile,
 } from '../../src/index.ts';
 import { readProjectFile } from '../../src/model/project-file.ts';
+import { type Family, families } from '../firewall/address-set.ts';
 import { tunnelInterfacesOf } from '../firewall/tunnel-permits.ts';
 import { isReachedByTunnel } from '../wireguard/internet.ts';
 import { forwarding } from './forwarding.ts';
 import { type Params, params } from './params.ts';
+import { passthrough } from './passthrough.ts';
 import { accessLog, acmeRootFile, caddyfile, renderCaddy, usersFile } from './render-caddy.ts';
 import { filterFile, jailFile, renderFilter, renderJail } from './render-fail2ban.ts';
 import { type Answering, renderForwarding } from './render-forwarding.ts';
+import { renderHaproxy } from './render-haproxy.ts';
 import { type HttpRoute, type Routes, routesOf } from './routes.ts';
 import { caddyDropIn } from './units.ts';
 
@@ -38,9 +41,12 @@ export default defineRole({
     const { host, inventory, params } = context;
     const { init, osName, packageManager } = await context.system();
     const isAbsent = params.state === 'absent';
-    const routes = isAbsent ? { sites: [], forwarded: [] } : routesOf(host, inventory);
-    const packets = isAbsent ? null : renderForwarding(routes.forwarded, answeringOf(host, inventory));
-    const hasWeb = routes.sites.length > 0;
+    const routes = isAbsent ? nothing : routesOf(host, inventory);
+    const passesOn = routes.passthrough.length > 0 ? familiesOf(host) : [];
+    const answering = isAbsent ? null : answeringOf(host, inventory);
+    const packets = renderForwarding({ forwarded: routes.forwarded, answering, passesOn });
+    const hasSites = routes.sites.length > 0;
+    const hasWeb = hasSites || routes.passthrough.length > 0;
     if (init !== 'systemd' || (hasWeb && packageManager !== 'apt')) {
       if (!hasWeb && packets === null) return [];
       throw new LabError('PLAN_IMPOSSIBLE', `the role vps-gateway cannot work on ${host.name}`, {
@@ -49,9 +55,24 @@ export default defineRole({
         found: `${osName} with ${packageManager} and ${init}`,
       });
     }
-    return [forwarding(packets), hasWeb && web(routes, context), isAbsent && withoutWeb()];
+    const byName = passthrough(
+      routes.passthrough.length > 0 ? renderHaproxy(routes.passthrough, params, passesOn, hasSites) : null,
+    );
+    return [
+      hasSites && web(routes, context),
+      isAbsent && withoutWeb(),
+      // Who asks Caddy under the address of a client is there while the answers are led back.
+      passesOn.length > 0 ? [forwarding(packets), byName] : [byName, forwarding(packets)],
+    ];
   },
 });
+
+const nothing: Routes = { sites: [], passthrough: [], forwarded: [] };
+
+function familiesOf({ addresses }: Host): Family[] {
+  const all = [...addresses.values()].flat();
+  return families.filter((family) => all.some((address) => address.includes(':') === (family === 'ipv6')));
+}
 
 /** Null for a host that no gateway forwards packets to. */
 function answeringOf(host: Host, inventory: Inventory): Answering | null {
@@ -72,7 +93,7 @@ function answeringOf(host: Host, inventory: Inventory): Answering | null {
 }
 
 /** The package brings the user and the unit; the drop-in is there before, so that its first start is sandboxed as well. */
-function web({ sites }: Routes, { host, params, inventory }: RoleContext<Params>): ResourceTree {
+function web({ sites, passthrough }: Routes, { host, params, inventory }: RoleContext<Params>): ResourceTree {
   const inside = insidePrefixes(inventory);
   const dropIn = unitFile({ name: 'caddy.service', dropIn: 'lab', sections: caddyDropIn });
   const root =
@@ -87,7 +108,12 @@ function web({ sites }: Routes, { host, params, inventory }: RoleContext<Params>
   const users = [...byService.values()].flatMap((route) => usersOf(route) ?? []);
   const configuration = file({
     path: caddyfile,
-    content: renderCaddy(sites, params, inside),
+    content: renderCaddy(
+      sites,
+      params,
+      inside,
+      passthrough.flatMap(({ names }) => names),
+    ),
     mode: '0640',
     group: 'caddy',
     validate: ['sh', '-c', validate, 'lab', '%s'],

@@ -2,6 +2,11 @@ import { type Host, type HttpOptions, type Inventory, LabError, type Service } f
 import { tunnelParamsOf } from '../firewall/tunnel-permits.ts';
 import { tunnelOf } from '../wireguard/mesh.ts';
 
+/** Of loopback on a gateway, where connections are told apart by the name that TLS asks for. */
+export const passthroughPort = 7443;
+
+export const loopback = { ipv4: '127.0.0.1', ipv6: '::1' } as const;
+
 /** Where a gateway reaches a service: `10.80.0.10:2342`, `[fd80::10]:2342`. */
 type Upstream = string;
 
@@ -21,6 +26,15 @@ export interface HttpSite {
   readonly others: readonly Upstream[];
 }
 
+/** Public names whose TLS goes on to the service as it is. */
+export interface Passthrough {
+  readonly service: string;
+  readonly names: readonly string[];
+  readonly upstreams: readonly Upstream[];
+  /** Each connection begins with the client's address (PROXY protocol, version 2). */
+  readonly proxyProtocol: boolean;
+}
+
 /** A port whose packets are forwarded, with the client's address. */
 export interface Forwarded {
   readonly service: string;
@@ -35,24 +49,25 @@ export interface Forwarded {
 /** What a host carries as a gateway. */
 export interface Routes {
   readonly sites: readonly HttpSite[];
+  readonly passthrough: readonly Passthrough[];
   readonly forwarded: readonly Forwarded[];
 }
 
 /**
  * What a host carries for the public names of an inventory. Pure, and from the whole inventory.
  *
- * @throws LabError PLAN_IMPOSSIBLE when it cannot reach a service, two want the same port, or TLS is to be passed on by name
+ * @throws LabError PLAN_IMPOSSIBLE when it cannot reach a service, or two want the same port
  */
 export function routesOf(gateway: Host, inventory: Inventory): Routes {
   const carried = [...inventory.services.values()].filter(
     ({ gateways, public: names }) => names.length > 0 && gateways.includes(gateway.name),
   );
-  refusePassedOn(carried);
   const routes = {
     sites: sitesOf(gateway, carried, inventory),
+    passthrough: carried.flatMap((service) => passthroughOf(service, gateway, inventory)),
     forwarded: carried.flatMap((service) => forwardedOf(service, gateway, inventory)),
   };
-  refuseTakenPorts(routes, gateway);
+  refuseTakenPorts(routes, gateway, inventory);
   return routes;
 }
 
@@ -90,13 +105,13 @@ function upstreamsOf(service: Service, gateway: Host, inventory: Inventory): Ups
     const host = inventory.hosts.get(name);
     if (host === undefined) return [];
     // What only the gateway itself asks may well listen on loopback alone.
-    const address = name === gateway.name ? '127.0.0.1' : addressFrom(gateway, host, inventory, service.name);
+    const address = name === gateway.name ? loopback.ipv4 : addressFrom(gateway, host, inventory, service.name);
     return [authority(address, service.port)];
   });
 }
 
 /** Host and port as a URL has them (RFC 3986 3.2). */
-function authority(address: string, port: number): string {
+export function authority(address: string, port: number): string {
   return address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`;
 }
 
@@ -114,6 +129,18 @@ function addressFrom(from: Host, to: Host, inventory: Inventory, service: string
     found: `${to.name} on ${[...to.addresses.keys()].join(', ') || 'no network'}`,
     hint: 'give both an address on a network with tunnel: true',
   });
+}
+
+function passthroughOf(service: Service, gateway: Host, inventory: Inventory): Passthrough[] {
+  if (service.mode !== 'tls-passthrough') return [];
+  return [
+    {
+      service: service.name,
+      names: service.public,
+      upstreams: upstreamsOf(service, gateway, inventory),
+      proxyProtocol: service.proxyProtocol === true,
+    },
+  ];
 }
 
 function forwardedOf(service: Service, gateway: Host, inventory: Inventory): Forwarded[] {
@@ -147,31 +174,26 @@ function forwardedOf(service: Service, gateway: Host, inventory: Inventory): For
 }
 
 /** What the gateway itself listens on, and who wants the same port beside. */
-function refuseTakenPorts({ sites, forwarded }: Routes, gateway: Host): void {
+function refuseTakenPorts({ sites, passthrough, forwarded }: Routes, gateway: Host, inventory: Inventory): void {
   const taken = new Map<string, string>();
   if (sites.length > 0) for (const port of ['80/tcp', '443/tcp', '443/udp']) taken.set(port, 'the gateway itself');
+  if (passthrough.length > 0)
+    for (const port of [443, passthroughPort]) taken.set(`${port}/tcp`, 'what passes on TLS by name');
   taken.set(`${gateway.connection.port ?? 22}/tcp`, 'the login of lab');
-  for (const { service, port, protocol } of forwarded) {
+  const ownPassthrough = passthrough.flatMap(({ service: name }) => {
+    const service = inventory.services.get(name);
+    return service?.host === gateway.name ? [{ service: name, port: service.port, protocol: 'tcp' }] : [];
+  });
+  for (const { service, port, protocol } of [...forwarded, ...ownPassthrough]) {
     const key = `${port}/${protocol}`;
     const other = taken.get(key);
     taken.set(key, service);
     if (other === undefined) continue;
     throw new LabError('PLAN_IMPOSSIBLE', `two want the port ${key} of ${gateway.name}`, {
-      expected: 'a port of its own for each service of mode tcp or udp',
+      expected: 'a port of its own for each',
       found: `${other} and ${service}`,
       path: ['services', service, 'port'],
       hint: 'give one of them another port, or another gateway',
     });
   }
-}
-
-function refusePassedOn(carried: readonly Service[]): void {
-  const service = carried.find(({ mode }) => mode === 'tls-passthrough');
-  if (service === undefined) return;
-  throw new LabError('PLAN_IMPOSSIBLE', `no gateway passes on the TLS of ${service.name} yet`, {
-    expected: 'the mode "http", "tcp" or "udp"',
-    found: 'the mode "tls-passthrough"',
-    path: ['services', service.name, 'mode'],
-    hint: "mode: 'tcp' forwards a port whole, with key and plaintext at home as well",
-  });
 }

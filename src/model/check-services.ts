@@ -91,6 +91,14 @@ function problemsOfHttp(service: ServiceInput, path: DocumentPath): Problem[] {
       expected: 'the mode "http" and a public name',
       found: mode === 'http' ? 'no public name' : `the mode "${mode}"`,
     });
+  if (service.proxyProtocol === true && mode !== 'tls-passthrough')
+    problems.push({
+      message: 'no gateway says the address of a client in front of its connection',
+      path: [...path, 'proxyProtocol'],
+      expected: 'the mode "tls-passthrough"',
+      found: `the mode "${mode}"`,
+      hint: 'a service of mode http finds it in X-Forwarded-For; one of mode tcp sees the client itself',
+    });
   if (listOf(service.replicas).length > 0 && mode !== 'http' && mode !== 'tls-passthrough')
     problems.push({
       message: 'a gateway that forwards packets takes one host',

@@ -98,6 +98,8 @@ export interface ServiceInput<HostName extends string = string> {
   readonly replicas?: OneOrMore<HostName> | undefined;
   /** How the gateway treats requests. Mode `http`. */
   readonly http?: HttpInput | undefined;
+  /** The service wants the client's address in front of each connection (PROXY protocol, version 2). Mode `tls-passthrough`. */
+  readonly proxyProtocol?: boolean | undefined;
 }
 
 /** How a gateway treats the requests for a service of mode `http`. */

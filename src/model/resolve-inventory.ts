@@ -128,6 +128,7 @@ function buildService(service: ServiceInput, name: string, input: InventoryInput
     gateways: gateways.length > 0 ? gateways : defaultGateways(service, input),
     replicas: listOf(service.replicas).filter((host) => host !== service.host),
     http: mode === 'http' && names.length > 0 ? buildHttp(service.http) : undefined,
+    proxyProtocol: service.proxyProtocol,
   };
 }
 

@@ -150,6 +150,10 @@ const service = z.strictObject({
     .optional(),
   replicas: oneOrMore(text).describe('Further hosts that offer the same on the same port.').optional(),
   http: http.describe('How the gateway treats requests. Mode http.').optional(),
+  proxyProtocol: z
+    .boolean()
+    .describe("The service wants the client's address in front of each connection (PROXY v2). Mode tls-passthrough.")
+    .optional(),
 });
 
 const endpoint = z.union([

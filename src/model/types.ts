@@ -91,6 +91,8 @@ export interface Service {
   /** Further hosts that offer the same on the same port. */
   readonly replicas?: readonly string[] | undefined;
   readonly http?: HttpOptions | undefined;
+  /** A gateway says the client's address in front of each connection that it passes on. */
+  readonly proxyProtocol?: boolean | undefined;
 }
 
 /** How a gateway treats requests; see `HttpInput`. */

@@ -40,7 +40,7 @@ describe('what a gateway carries', () => {
       expect(routes(services, gateway).sites).toMatchObject([
         { name: 'photos.example.dev', routes: [{ service: 'photos', upstreams: ['10.80.0.10:2342'] }] },
       ]);
-    expect(routes(services, 'nas')).toEqual({ sites: [], forwarded: [] });
+    expect(routes(services, 'nas')).toEqual({ sites: [], passthrough: [], forwarded: [] });
     // Each of two may be asked for the answer to a challenge of the other.
     expect(routes(services).sites[0]?.others).toEqual(['10.80.0.2:80']);
   });
@@ -72,11 +72,6 @@ describe('what a gateway carries', () => {
       'packets for a host outside the tunnel',
       { show: { host: 'tv', port: 1, mode: 'tcp', public: 'a.example', gateways: 'vps' } },
       /cannot forward packets to tv/,
-    ],
-    [
-      'TLS that is to be passed on by name',
-      { mail: { host: 'nas', port: 443, mode: 'tls-passthrough', public: 'a.example', gateways: 'vps' } },
-      /no gateway passes on the TLS of mail yet/,
     ],
     [
       'packets by the second gateway of the tunnel',
@@ -134,10 +129,10 @@ it('forwards packets to the address of the same family, and nothing where there 
   const { forwarded } = routes({
     game: { host: 'nas', port: 27015, mode: 'udp', public: 'game.example', gateways: 'vps' },
   });
-  const text = renderForwarding(forwarded, null);
+  const text = renderForwarding({ forwarded, answering: null, passesOn: [] });
   expect(text).toContain('ip daddr 203.0.113.10 udp dport 27015 dnat ip to 10.80.0.10');
   expect(text).toContain('ip6 daddr 2001:db8::10 udp dport 27015 dnat ip6 to fd80::10');
-  expect(renderForwarding([], null)).toBeNull();
+  expect(renderForwarding({ forwarded: [], answering: null, passesOn: [] })).toBeNull();
 });
 
 it('opens to the internet the gateway alone, and the way from there to every replica', () => {
