@@ -29,6 +29,17 @@ export const params = z.strictObject({
           },
         )
         .optional(),
+      /**
+       * Domains with one certificate for all of their names (`example.dev` for `*.example.dev`), which the authority gives for a record
+       * in the zone (RFC 8555, 8.4). The zone is one that the role dns publishes.
+       */
+      wildcards: z
+        .array(
+          z.string().regex(/^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/, {
+            error: 'a domain in lower case, without "*.": "example.dev"',
+          }),
+        )
+        .default([]),
     })
     .prefault({}),
   /** Seconds for which browsers remember to come by TLS alone (RFC 6797); 0 leaves the header out. */

@@ -1,5 +1,6 @@
 import type { Params } from './params.ts';
 import type { HttpRoute, HttpSite } from './routes.ts';
+import { certificateFiles, isCovered } from './wildcards/covered.ts';
 
 export const caddyfile = '/etc/caddy/Caddyfile';
 export const acmeRootFile = '/etc/caddy/lab-acme-root.pem';
@@ -72,10 +73,12 @@ function snippets({ log, hstsSeconds }: Params): string[] {
 }
 
 function siteBlocks(site: HttpSite, { acme }: Params, inside: readonly string[]): string[] {
-  const several = site.others.length > 0;
+  const wildcard = acme.wildcards.find((domain) => isCovered(site.name, domain));
+  const several = site.others.length > 0 && wildcard === undefined;
   return [
     ...block(site.name, [
       'import lab',
+      ...(wildcard === undefined ? [] : [`tls ${certificateFiles(wildcard).join(' ')}`]),
       // The authority asks any of the gateways, and over HTTP alone can they answer for each other.
       ...(several
         ? block('tls', [

@@ -25,6 +25,7 @@ import { type Answering, renderForwarding } from './render-forwarding.ts';
 import { renderHaproxy } from './render-haproxy.ts';
 import { type HttpRoute, type Routes, routesOf } from './routes.ts';
 import { caddyDropIn } from './units.ts';
+import { wildcardCertificates, wildcardsFor, withoutWildcards } from './wildcards/certificate.ts';
 
 /**
  * Carries the public names of the inventory to the services behind them: the only way in from outside. On a host that carries
@@ -60,7 +61,7 @@ export default defineRole({
     );
     return [
       hasSites && web(routes, context),
-      isAbsent && withoutWeb(),
+      isAbsent && [withoutWeb(), withoutWildcards(params.acme.wildcards)],
       // Who asks Caddy under the address of a client is there while the answers are led back.
       passesOn.length > 0 ? [forwarding(packets), byName] : [byName, forwarding(packets)],
     ];
@@ -105,6 +106,7 @@ function web({ sites, passthrough }: Routes, { host, params, inventory }: RoleCo
       validate: ['openssl', 'x509', '-noout', '-in', '%s'],
     });
   const byService = new Map(sites.flatMap(({ routes }) => routes.map((route) => [route.service, route] as const)));
+  const wildcards = wildcardsFor(sites, params);
   const users = [...byService.values()].flatMap((route) => usersOf(route) ?? []);
   const configuration = file({
     path: caddyfile,
@@ -123,6 +125,7 @@ function web({ sites, passthrough }: Routes, { host, params, inventory }: RoleCo
     packages({ names: ['caddy'], recommends: false }),
     root,
     users,
+    wildcardCertificates(wildcards, host, inventory, params),
     configuration,
     unit(
       { name: 'caddy', state: 'running', enabled: true },
