@@ -64,6 +64,11 @@ export const params = z.strictObject({
     })
     .nullable()
     .default({ failures: 10, minutes: 60 }),
+  /**
+   * What `lab verify exposure` does not tell of this host: `egress`, that what it sends to the internet leaves by the home's line
+   * although it offers public services.
+   */
+  accepted: z.array(z.enum(['egress'])).default([]),
 });
 
 export type Params = z.output<typeof params>;

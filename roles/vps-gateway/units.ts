@@ -9,7 +9,8 @@ export const caddyDropIn = {
   Service: {
     ...sandbox,
     MemoryDenyWriteExecute: true,
-    SystemCallFilter: ['@system-service', '~@privileged @resources'],
+    // A log that begins anew is given the owner of the one before (@chown), which takes no right when it is the same.
+    SystemCallFilter: ['@system-service', '~@privileged @resources', '@chown'],
     RemoveIPC: true,
     UMask: '0027',
     // Its own process, with no right but to listen below 1024.

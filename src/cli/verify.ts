@@ -2,6 +2,7 @@ import { type Command, Option } from 'commander';
 import { tableLines } from '../report/table.ts';
 import { LabError } from '../shared/errors.ts';
 import { suggestion } from '../shared/suggest.ts';
+import { echoUrl, homeList, serverAddress } from './exposure-options.ts';
 import { portList } from './port-list.ts';
 import { addConnectOptions, addLimitOption, type ConnectOptions } from './run-options.ts';
 
@@ -10,6 +11,14 @@ export type VerifyOptions = ConnectOptions & {
   readonly limit: readonly string[];
   readonly output: 'plain' | 'json';
   readonly ports?: readonly number[];
+  /** For exposure: addresses and prefixes of the home's line. */
+  readonly home?: readonly string[];
+  /** For exposure: a host that looks from outside. */
+  readonly from?: string;
+  /** For exposure: a resolver outside, with or without a port. */
+  readonly resolver?: string;
+  /** For exposure: URL that answers with the address of who asks. */
+  readonly echo?: string;
 };
 
 interface Subject {
@@ -32,15 +41,38 @@ const subjects: Readonly<Record<string, Subject>> = {
     description: 'names: every resolver and every host has what the inventory declares, and strangers get no answer',
     load: async () => (await import('./verify/dns.ts')).verifyDns,
   },
+  exposure: {
+    description: 'the home as strangers see it: its address shows nowhere, and nothing is open past the gateways',
+    load: async () => (await import('./verify/exposure.ts')).verifyExposure,
+  },
 };
 
 export function register(program: Command): void {
   const command = program
     .command('verify [what]')
-    .description('prove that the hosts hold what the inventory says: firewall, containers, dns')
+    .description('prove that the hosts hold what the inventory says: firewall, containers, dns, exposure')
     .option('-i, --inventory <file>', 'the inventory; default: that of this folder')
     .addOption(new Option('--output <form>', 'how to show it').choices(['plain', 'json']).default('plain'))
-    .addOption(new Option('--ports <list>', 'further ports to try, such as 5000,8000-8010').argParser(portList));
+    .addOption(new Option('--ports <list>', 'further ports to try, such as 5000,8000-8010').argParser(portList))
+    .option(
+      '--home <addresses>',
+      "exposure: addresses or prefixes of the home's line, beside those that gateways see",
+      homeList,
+    )
+    .option(
+      '--from <host>',
+      'exposure: the host that looks from outside; default: this machine, or a public host where this one is at home',
+    )
+    .option(
+      '--resolver <address>',
+      'exposure: the resolver that is asked; default: the servers in charge of each name',
+      serverAddress,
+    )
+    .option(
+      '--echo <url>',
+      'exposure: a server that answers with the address of who asks, to see from where requests leave',
+      echoUrl,
+    );
   addConnectOptions(addLimitOption(command))
     .addHelpText(
       'after',
@@ -54,7 +86,10 @@ the engine or files of the host, or has more capabilities or devices. What is me
 (accepted).
 dns: each resolver asks every resolver for every name of the inventory, in both directions and for both families; all hosts look the names up
 as their programs do; and hosts ask the resolvers where they should answer nobody. --limit says from which hosts.
-Exit codes, for monitoring: 0 as declared, 1 something is open without a flow, a flow is blocked, a container has more than it should, or a name is not as declared, 3 a host could not be asked,
+exposure: the home's address is what gateways see of the hosts that dial them, and what --home says. It is looked for in the public DNS,
+in what gateways answer, in greetings of mail servers and in configurations of tunnels; the home's line and public hosts are tried for
+ports that no flow opens, and for certificates and answers under public names; and hosts of public services say by which way they leave.
+Exit codes, for monitoring: 0 as declared, 1 something is open without a flow, a flow is blocked, a container has more than it should, a name is not as declared, or the home shows, 3 a host could not be asked,
 4 usage or inventory error. Without a word: what there is.
 
 Examples:
@@ -63,6 +98,9 @@ Examples:
   lab verify firewall --limit vps --ports 5000,8000-8010
   lab verify containers --limit nas
   lab verify dns
+  lab verify exposure
+  lab verify exposure --home 203.0.113.7,2001:db8:7::/56 --from backup
+  lab verify exposure --resolver 9.9.9.9 --echo https://ip.example.org/
   lab verify firewall --output json | jq -r '.findings[] | select(.kind == "open")'`,
     )
     .action(async (what: string | undefined, options: VerifyOptions) => {

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { readRoleFile } from '../../src/shared/own-package.ts';
 import { type StartedHost, startHost } from './host.ts';
 import type { LabProject } from './lab-project.ts';
@@ -9,6 +9,7 @@ const program = readRoleFile('dns/public/rfc2136.sh');
 
 /** What must hold with every server that takes updates (RFC 2136); what it says is asked from outside. */
 export function publishesTo(software: string, start: () => Promise<NameServer>): void {
+  vi.setConfig({ testTimeout: 180_000 });
   describe(`by RFC 2136, with ${software}`, () => {
     let vps: StartedHost;
     let server: NameServer;

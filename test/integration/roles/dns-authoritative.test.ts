@@ -1,7 +1,9 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { type StartedHost, startHost } from '../../support/host.ts';
 import { type LabProject, labProject, lockFile } from '../../support/lab-project.ts';
 import { playbook } from '../../support/publishing.ts';
+
+vi.setConfig({ testTimeout: 180_000 });
 
 describe('a server of its own', () => {
   let server: StartedHost;

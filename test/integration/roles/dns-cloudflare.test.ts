@@ -1,8 +1,10 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { FakeCloudflare, type Fault } from '../../support/cloudflare.ts';
 import { type StartedHost, startHost } from '../../support/host.ts';
 import type { LabProject } from '../../support/lab-project.ts';
 import { type Declared, everyType, inventoryOf, projectWith } from '../../support/publishing.ts';
+
+vi.setConfig({ testTimeout: 180_000 });
 
 let vps: StartedHost;
 beforeAll(async () => {

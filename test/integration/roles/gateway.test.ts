@@ -26,7 +26,7 @@ export default defineInventory({
       groups: ['lab'],
       addresses: { public: '${gateway.address}', vpn: ['10.80.0.1', 'fd80::1'] },
       // Nobody signs anything here.
-      params: { 'vps-gateway': { state: '${state}', acme: { directory: 'https://127.0.0.1:1/directory', email: 'ada@example.test' } } },
+      params: { 'vps-gateway': { state: '${state}', acme: { directory: 'https://127.0.0.1:1/directory', email: 'ada@example.test' }, log: { maxSize: '1MiB', keep: 2 } } },
     },
     beta: { addresses: { public: '${gateway.address.replace(/\d+$/, '250')}', vpn: ['10.80.0.2', 'fd80::2'] } },
     bare: { groups: ['lab'], address: '${bare.address}' },
@@ -85,6 +85,16 @@ it('asks another gateway for the answer to a challenge, and a gateway that asks 
   await gateway.sh('ip route add unreachable 10.80.0.0/24');
   expect(await code(url)).toBe('502');
   expect(await code(`-H 'X-Lab-Gateway: 1' ${url}`)).toBe('404');
+});
+
+it('begins its log anew when it is full, and goes on', async () => {
+  const processId = () => gateway.sh('systemctl show --property MainPID --property NRestarts caddy');
+  const before = await processId();
+  await gateway.sh(
+    `curl -s -o /dev/null -H 'Host: a.example' "http://127.0.0.1/[1-3000]?$(head -c 1000 /dev/zero | tr '\\0' x)"; sleep 1`,
+  );
+  expect((await gateway.sh('ls /var/log/caddy/access-*.log* | wc -l')).trim()).toBe('1');
+  expect(await processId()).toBe(before);
 });
 
 it.each([
