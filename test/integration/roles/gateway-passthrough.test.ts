@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { type StartedHost, startHost } from '../../support/host.ts';
 import { type LabProject, labProject, lockFile } from '../../support/lab-project.ts';
 import { TunnelHosts } from '../../support/tunnel.ts';
@@ -151,16 +151,6 @@ afterAll(async () => {
   await outside?.remove();
   await tunnel?.remove();
 });
-
-beforeEach(({ onTestFailed }) =>
-  onTestFailed(async () => {
-    console.error(
-      await tunnel.hosts.vps.sh(
-        'journalctl -u lab-passthrough -u caddy -n 30 -p warning --no-pager; nft list table inet lab_gateway; ip rule; ip -6 rule; ip route show table 77; ip -6 route show table 77; ss -Hlntp; ss -Hntp; systemctl --failed; true',
-      ),
-    );
-  }),
-);
 
 it('is made from the model alone, and then nothing is left to do', async () => {
   await ok();

@@ -82,17 +82,22 @@ describe('what a gateway carries', () => {
       },
       /two want the port 443\/tcp of vps/,
     ],
-    ...([443, 7443] as const).map(
-      (port) =>
-        [
-          `a service of the gateway itself on port ${port} beside TLS that is passed on by name`,
-          {
-            mail: { host: 'nas', port: 1, mode: 'tls-passthrough', public: 'a.example', gateways: 'vps' },
-            own: { host: 'vps', port, mode: 'tls-passthrough', public: 'b.example' },
-          },
-          new RegExp(`two want the port ${port}/tcp of vps`),
-        ] as const,
-    ),
+    [
+      'a service of the gateway itself on port 443 beside TLS that is passed on by name',
+      {
+        mail: { host: 'nas', port: 1, mode: 'tls-passthrough', public: 'a.example', gateways: 'vps' },
+        own: { host: 'vps', port: 443, mode: 'tls-passthrough', public: 'b.example' },
+      },
+      /two want the port 443\/tcp of vps/,
+    ],
+    [
+      'a service of the gateway itself on port 7443 beside TLS that is passed on by name',
+      {
+        mail: { host: 'nas', port: 1, mode: 'tls-passthrough', public: 'a.example', gateways: 'vps' },
+        own: { host: 'vps', port: 7443, mode: 'tls-passthrough', public: 'b.example' },
+      },
+      /two want the port 7443\/tcp of vps/,
+    ],
     [
       'packets by the second gateway of the tunnel',
       { git: { host: 'nas', port: 1, mode: 'tcp', public: 'a.example', gateways: 'backup' } },
