@@ -42,11 +42,16 @@ delete_ip_rules() {
 	for family in -4 -6; do ip "$family" route flush table 77 2>/dev/null || true; done
 }
 
-# usage: add_all rule|route: a host may be without IPv6
+# usage: without_ipv6 FAMILY: whether that is what this host, or its loopback, is without
+without_ipv6() {
+	[ "$1" = -6 ] && [ "$(cat /proc/sys/net/ipv6/conf/lo/disable_ipv6 2>/dev/null || echo 1)" = 1 ]
+}
+
+# usage: add_all rule|route
 add_all() {
 	sed -n "s/^# $1 //p" "$file" | while read -r family words; do
 		# shellcheck disable=SC2086 # words of a command
-		ip "$family" "$1" add $words || { [ "$family" = -6 ] && [ ! -e /proc/net/if_inet6 ]; }
+		ip "$family" "$1" add $words || without_ipv6 "$family"
 	done
 }
 

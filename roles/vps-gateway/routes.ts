@@ -180,11 +180,13 @@ function refuseTakenPorts({ sites, passthrough, forwarded }: Routes, gateway: Ho
   if (passthrough.length > 0)
     for (const port of [443, passthroughPort]) taken.set(`${port}/tcp`, 'what passes on TLS by name');
   taken.set(`${gateway.connection.port ?? 22}/tcp`, 'the login of lab');
-  const ownPassthrough = passthrough.flatMap(({ service: name }) => {
-    const service = inventory.services.get(name);
-    return service?.host === gateway.name ? [{ service: name, port: service.port, protocol: 'tcp' }] : [];
-  });
-  for (const { service, port, protocol } of [...forwarded, ...ownPassthrough]) {
+  // What the gateway offers itself, whoever carries it, would be asked no more: connections to 443 go elsewhere.
+  const caught = [...inventory.services.values()].flatMap(({ name, host, port, protocol }) =>
+    passthrough.length > 0 && host === gateway.name && (port === 443 || port === passthroughPort)
+      ? [{ service: name, port, protocol }]
+      : [],
+  );
+  for (const { service, port, protocol } of [...forwarded, ...caught]) {
     const key = `${port}/${protocol}`;
     const other = taken.get(key);
     taken.set(key, service);

@@ -5,6 +5,7 @@ import { policyOf } from '../../../roles/firewall/policy.ts';
 import { params } from '../../../roles/vps-gateway/params.ts';
 import { renderCaddy } from '../../../roles/vps-gateway/render-caddy.ts';
 import { renderForwarding } from '../../../roles/vps-gateway/render-forwarding.ts';
+import { renderHaproxy } from '../../../roles/vps-gateway/render-haproxy.ts';
 import { routesOf } from '../../../roles/vps-gateway/routes.ts';
 import { defineInventory, type Host, type Inventory } from '../../../src/index.ts';
 
@@ -72,6 +73,30 @@ describe('what a gateway carries', () => {
       'packets for a host outside the tunnel',
       { show: { host: 'tv', port: 1, mode: 'tcp', public: 'a.example', gateways: 'vps' } },
       /cannot forward packets to tv/,
+    ],
+    [
+      'packets on the port of TLS that is passed on by name',
+      {
+        mail: { host: 'nas', port: 1, mode: 'tls-passthrough', public: 'a.example', gateways: 'vps' },
+        other: { host: 'nas', port: 443, mode: 'tcp', public: 'b.example', gateways: 'vps' },
+      },
+      /two want the port 443\/tcp of vps/,
+    ],
+    [
+      'a service of the gateway itself on port 443 beside TLS that is passed on by name',
+      {
+        mail: { host: 'nas', port: 1, mode: 'tls-passthrough', public: 'a.example', gateways: 'vps' },
+        own: { host: 'vps', port: 443, mode: 'tls-passthrough', public: 'b.example' },
+      },
+      /two want the port 443\/tcp of vps/,
+    ],
+    [
+      'a service of the gateway itself on port 7443 beside TLS that is passed on by name',
+      {
+        mail: { host: 'nas', port: 1, mode: 'tls-passthrough', public: 'a.example', gateways: 'vps' },
+        own: { host: 'vps', port: 7443, mode: 'tls-passthrough', public: 'b.example' },
+      },
+      /two want the port 7443\/tcp of vps/,
     ],
     [
       'packets by the second gateway of the tunnel',
@@ -149,4 +174,60 @@ it('opens to the internet the gateway alone, and the way from there to every rep
     );
   expect(input('vps').filter((rule) => rule.startsWith('internet'))).toHaveLength(2);
   expect(input('vps').join()).toContain('backup → photos (vps): challenges of the certificate authority');
+});
+
+describe('TLS that is passed on by name', () => {
+  const services: Services = {
+    cloud: { host: 'nas', port: 8443, mode: 'tls-passthrough', public: 'cloud.example', gateways: 'vps' },
+    mail: {
+      ...{ host: 'nas', replicas: 'node', port: 993, mode: 'tls-passthrough', gateways: 'vps' },
+      ...{ public: ['mail.example', 'imap.example'], proxyProtocol: true },
+    },
+  };
+  const haproxy = (hasSites: boolean) =>
+    renderHaproxy(routes(services).passthrough, params.parse({}), ['ipv4', 'ipv6'], hasSites);
+
+  it('goes to its service by each of its names, with the address of the client where the service wants it', () => {
+    const text = haproxy(true);
+    for (const name of ['mail.example', 'imap.example'])
+      expect(text).toContain(`use_backend mail if { req.ssl_sni -i ${name} }`);
+    expect(text).toMatch(/backend cloud\n\tretries 5\n\tserver 1 10\.80\.0\.10:8443\n/);
+    expect(text).toMatch(/server 1 10\.80\.0\.10:993 send-proxy-v2\n\tserver 2 10\.80\.0\.11:993 send-proxy-v2\n/);
+    // A check without the header would be an error in the log of the service.
+    expect(text).toContain('check inter 5s fall 2 rise 1 check-send-proxy');
+  });
+
+  it('leaves all other names to Caddy, which is asked under the address of the client, or refuses them', () => {
+    expect(haproxy(true)).toContain('server caddy [::1]:443 source [::] usesrc clientip');
+    expect(haproxy(true)).not.toContain('reject');
+    expect(haproxy(false)).toContain('tcp-request content reject unless passed_on');
+    expect(haproxy(false)).not.toContain('caddy');
+  });
+
+  it('is caught in the families that the gateway has, and nothing is where no TLS is passed on', () => {
+    const text = renderForwarding({ forwarded: [], answering: null, passesOn: ['ipv4'] });
+    expect(text).toContain('tcp dport 443 ip daddr != 127.0.0.0/8 tproxy ip to 127.0.0.1:7443');
+    expect(text).toContain('# rule -4 from 127.0.0.1 lookup 77 pref 7593');
+    expect(text).not.toMatch(/ip6|-6/);
+    expect(renderForwarding({ forwarded: [], answering: null, passesOn: [] })).toBeNull();
+  });
+
+  it('opens to the internet the gateway alone', () => {
+    const inventory = modelWith(services);
+    const input = (name: string) =>
+      rulesFor(hostOf(inventory, name), policyOf(inventory), inventory, firewallParams.parse({})).input.map(
+        ({ who, protocol, ports }) => `${who} ${protocol} ${ports.map(({ first }) => first).join()}`,
+      );
+    expect(input('nas')).toEqual(['addresses tcp 8443', 'addresses tcp 993']);
+    expect(input('node')).toEqual(['addresses tcp 993']);
+    expect(new Set(input('vps').filter((rule) => rule.startsWith('internet')))).toEqual(
+      new Set(['internet tcp 80,443']),
+    );
+  });
+
+  it.each(['http', 'tcp'] as const)('is the one mode that says the address in front: not %s', (mode) => {
+    expect(() =>
+      modelWith({ a: { host: 'nas', port: 1, mode, public: 'a.example', gateways: 'vps', proxyProtocol: true } }),
+    ).toThrow(/no gateway says the address of a client/);
+  });
 });
