@@ -117,7 +117,8 @@ scan | pipe)
 			printf +
 			cat <&3 4<&- & reader=$!
 			cat <&4 >&3 & writer=$!
-			wait -n $reader $writer
+			# Not "wait -n": it waits on where one of them has ended before.
+			while kill -0 $reader && kill -0 $writer; do sleep 0.1; done
 			kill $reader $writer' lab "$1" "$2" 2>/dev/null
 	fi
 	;;
