@@ -42,7 +42,12 @@ export default defineInventory({
       // It answers for the domain itself, signed. Zones of a provider are published by RFC 2136 or an API just as well.
       params: { dns: { zones: { 'example.dev': { provider: { type: 'authoritative' } } } } },
     },
-    nas: { groups: ['storage'], addresses: { home: '10.77.1.10', vpn: ['10.80.0.10', 'fd80::10'] } },
+    nas: {
+      groups: ['storage'],
+      addresses: { home: '10.77.1.10', vpn: ['10.80.0.10', 'fd80::10'] },
+      // It offers something to strangers: what it asks of them does not show where the home is.
+      params: { firewall: { internet: 'tunnel' } },
+    },
     node1: { groups: ['cluster'], addresses: { home: '10.77.1.11', vpn: ['10.80.0.11', 'fd80::11'] } },
     node2: { groups: ['cluster'], addresses: { home: '10.77.1.12', vpn: ['10.80.0.12', 'fd80::12'] } },
   },

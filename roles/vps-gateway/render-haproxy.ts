@@ -75,7 +75,8 @@ function backend({ service, upstreams, proxyProtocol }: Passthrough): string[] {
           'balance leastconn',
           // Who does not answer is passed over at once.
           'option redispatch 1',
-          `default-server check inter 5s fall 2 rise 1${proxyProtocol ? ' check-send-proxy' : ''}`,
+          // Soon again: after a boot the tunnel comes up later than the checks begin.
+          `default-server check inter 5s downinter 1s fall 2 rise 1${proxyProtocol ? ' check-send-proxy' : ''}`,
         ]
       : // A service that starts anew is waited for, a second each.
         ['retries 5']),

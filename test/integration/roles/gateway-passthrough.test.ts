@@ -285,8 +285,8 @@ it('refuses what HAProxy does not take, and nothing is changed', async () => {
 async function worksAsBefore(): Promise<void> {
   for (const family of ['-4', '-6'] as const) {
     await expect.poll(() => about('cloud', family)).toMatch(/^cloud was asked by/);
-    expect(await about('imap', family)).toContain(`was asked by ${client[family]} for imap`);
-    expect(await about('photos', family)).toContain(`X-Forwarded-For: ${client[family]}`);
+    await expect.poll(() => about('imap', family)).toContain(`was asked by ${client[family]} for imap`);
+    await expect.poll(() => about('photos', family)).toContain(`X-Forwarded-For: ${client[family]}`);
   }
 }
 

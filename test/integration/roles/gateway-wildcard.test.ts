@@ -185,8 +185,8 @@ it('is left where it is by a rollback, and by state "absent"', async () => {
   expect(await curl('photos.example.dev')).toContain('port 2342');
   project.write('inventory/index.ts', inventory({ state: 'absent' }));
   await ok();
-  expect(await gateway.sh('ls /etc/lab/acme; systemctl is-active lab-acme-example.dev.timer || true')).toBe(
-    'inactive\n',
-  );
+  expect(
+    await gateway.sh('test ! -e /etc/lab/acme/example.dev.env; systemctl is-active lab-acme-example.dev.timer || true'),
+  ).toBe('inactive\n');
   expect(await gateway.sh('sha256sum /etc/caddy/lab-certificates/*')).toBe(before);
 });

@@ -194,7 +194,7 @@ describe('TLS that is passed on by name', () => {
     expect(text).toMatch(/backend cloud\n\tretries 5\n\tserver 1 10\.80\.0\.10:8443\n/);
     expect(text).toMatch(/server 1 10\.80\.0\.10:993 send-proxy-v2\n\tserver 2 10\.80\.0\.11:993 send-proxy-v2\n/);
     // A check without the header would be an error in the log of the service.
-    expect(text).toContain('check inter 5s fall 2 rise 1 check-send-proxy');
+    expect(text).toContain('check inter 5s downinter 1s fall 2 rise 1 check-send-proxy');
   });
 
   it('leaves all other names to Caddy, which is asked under the address of the client, or refuses them', () => {
