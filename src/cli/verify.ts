@@ -65,7 +65,7 @@ export function register(program: Command): void {
     )
     .option(
       '--resolver <address>',
-      'exposure: the resolver that is asked; default: the servers in charge of each name',
+      'exposure, dns: the resolver that is asked from outside; default: the servers in charge of each name',
       serverAddress,
     )
     .option(
@@ -85,7 +85,8 @@ containers: what Docker and Podman run on each host, and what of it is privilege
 the engine or files of the host, or has more capabilities or devices. What is meant to be so is told to the role containers
 (accepted).
 dns: each resolver asks every resolver for every name of the inventory, in both directions and for both families; all hosts look the names up
-as their programs do; and hosts ask the resolvers where they should answer nobody. --limit says from which hosts.
+as their programs do; and hosts ask the resolvers where they should answer nobody. --limit says from which hosts. This machine asks for the public
+names in zones that hosts publish, as strangers do: the server that a host is itself, else those in charge, or --resolver.
 exposure: the home's address is what gateways see of the hosts that dial them, and what --home says. It is looked for in the public DNS,
 in what gateways answer, in greetings of mail servers and in configurations of tunnels; the home's line and public hosts are tried for
 ports that no flow opens, and for certificates and answers under public names; and hosts of public services say by which way they leave.

@@ -57,6 +57,23 @@ ${services.map((name) => `    ${name}: { host: 'vps', port: 80, public: '${name}
     expect(await ok()).toMatch(/0 changed/);
   }, 180_000);
 
+  it('is found from outside as it is declared, and told where it is not', async () => {
+    const right = await project.lab(['verify', 'dns']);
+    expect(right).toMatchObject({ exitCode: 0, stdout: expect.stringMatching(/^example.dev +\S+ +2 of 2$/m) });
+    project.write('inventory/index.ts', declared(['photos', 'wiki']));
+    expect(await project.lab(['verify', 'dns'])).toMatchObject({
+      exitCode: 1,
+      stdout: expect.stringContaining('the world is told nothing for wiki.example.dev A, declared is'),
+    });
+    project.write('inventory/index.ts', declared(['photos']));
+    await server.sh('systemctl stop knot');
+    expect(await project.lab(['verify', 'dns'])).toMatchObject({
+      exitCode: 1,
+      stdout: expect.stringContaining('silent: nobody answers for photos.example.dev A at'),
+    });
+    await server.sh('systemctl start knot');
+  });
+
   it('has signatures that a validating resolver believes, for names that are missing too', async () => {
     const ds = (await server.sh('cat /etc/lab/dns/example.dev.ds')).trim();
     const [, tag, algorithm, , digest] = /DS (\d+) (\d+) (\d+) (\S+)/.exec(ds) ?? [];
