@@ -113,7 +113,13 @@ it('carries a gigabyte each way as it is', async () => {
   expect(got).toBe(wanted);
 });
 
-it('loses no request of a thousand a second while it is changed, run again and rolled back', async () => {
+it('loses no request of a thousand a second while it is changed, run again and rolled back, and its certificate renewed', async () => {
+  const serial = () =>
+    homelab.inside(
+      'internet',
+      `openssl s_client -connect ${vps}:443 -servername photos.example.test </dev/null 2>/dev/null | openssl x509 -noout -serial`,
+    );
+  const before = await serial();
   // Twenty connections with fifty a second each; how many of them come to be depends on the machine.
   await homelab.inside(
     'internet',
@@ -123,6 +129,12 @@ it('loses no request of a thousand a second while it is changed, run again and r
   expect(await homelab.succeeds('run', 'site.ts', '--output', 'plain')).not.toContain('0 changed');
   expect(await homelab.succeeds('run', 'site.ts', '--output', 'plain')).toContain('0 changed');
   await homelab.succeeds('rollback', 'vps-gateway', '--limit', 'vps', '--output', 'plain');
+  // As if another authority were declared: the next one is due.
+  await homelab.inside(
+    'vps',
+    'echo other >/var/lib/private/lab-acme/example.test/authority; systemctl start lab-acme-example.test',
+  );
+  expect(await serial()).not.toBe(before);
   await expect.poll(() => homelab.inside('internet', 'tail -n 1 /load'), { timeout: 180_000 }).toBe('done\n');
   const load = await homelab.inside('internet', 'cat /load');
   console.log(load.match(/Requests\/sec:.*/)?.[0]);

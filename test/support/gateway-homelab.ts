@@ -16,7 +16,7 @@ export default defineInventory({
     firewall: { connectionRate: null },
     dns: { resolvers: ['nas'], upstreams: [{ address: '10.73.0.50', name: 'resolver.test', tls: false }] },
     'vps-gateway': {
-      acme: { directory: 'https://10.73.0.50:9443/acme/local/directory', root: '.lab/sandbox-${sandbox}/authority.pem' },
+      acme: { directory: 'https://10.73.0.50:9443/acme/local/directory', root: '.lab/sandbox-${sandbox}/authority.pem', wildcards: ['example.test'] },
     },
   },
   networks: {

@@ -7,8 +7,11 @@ export type Credentials = Readonly<Record<string, string | Secret>>;
 
 const localKeyFile = '/etc/lab/dns/local.key';
 
-/** Between the record for `*.example.dev` and that for `example.dev`, which nobody keeps; lego would wait a minute. */
-const atOnce = { RFC2136_SEQUENCE_INTERVAL: '1', RFC2136_TTL: '60' };
+/**
+ * Between the record for `*.example.dev` and that for `example.dev` lego would wait a minute, for authorities that ask a resolver: it has
+ * forgotten the first after a second.
+ */
+const atOnce = { RFC2136_SEQUENCE_INTERVAL: '5', RFC2136_TTL: '1' };
 
 /**
  * By whom the zone that holds a domain is published, in the parameters of the role dns of any host.
