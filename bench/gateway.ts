@@ -26,7 +26,7 @@ try {
     {
       title: 'on its own network, HTTP',
       curl: async (words, path) =>
-        (await run('sh', ['-c', `curl -sS ${words} "http://10.73.1.10:2343${path}"`], { maxBuffer: 1e8 })).stdout,
+        (await run('sh', ['-c', `curl -sS ${words} "http://10.71.1.10:2343${path}"`], { maxBuffer: 1e8 })).stdout,
     },
     {
       title: 'gateway to home by the tunnel, HTTP',

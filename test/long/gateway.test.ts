@@ -5,7 +5,7 @@ import { GatewayHomelab } from '../support/gateway-homelab.ts';
 // by its own line meanwhile.
 
 let homelab: GatewayHomelab;
-const vps = '10.73.0.10';
+const vps = '10.71.0.10';
 
 /** What a stranger's machine needs of programs that audit. */
 const tools = 'testssl.sh bsdextrautils dnsviz bind9 bind9-utils bind9-dnsutils hey ssh-audit nmap graphviz';
@@ -24,7 +24,7 @@ beforeAll(async () => {
   for (const [name, filter] of Object.entries(captures))
     await homelab.inside(
       'router',
-      `line=$(ip -o -4 address show | awk '$4 ~ /^10[.]73[.]0[.]/ { print $2; exit }')
+      `line=$(ip -o -4 address show | awk '$4 ~ /^10[.]71[.]0[.]/ { print $2; exit }')
       setsid tcpdump -i "$line" -n -U -s 128 -c 10000 -w /${name}.pcap '${filter}' >/dev/null 2>&1 </dev/null & sleep 1`,
     );
 }, 900_000);

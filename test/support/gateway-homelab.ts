@@ -6,7 +6,7 @@ import { webServer } from './web-server.ts';
 
 const sandbox = ownSandboxName();
 const run = promisify(execFile);
-const vps = '10.73.0.10';
+const vps = '10.71.0.10';
 
 const inventory = (more: string) => `import { defineInventory } from 'labwright';
 export default defineInventory({
@@ -14,14 +14,14 @@ export default defineInventory({
   params: {
     // All strangers of this test have one address.
     firewall: { connectionRate: null },
-    dns: { resolvers: ['nas'], upstreams: [{ address: '10.73.0.50', name: 'resolver.test', tls: false }] },
+    dns: { resolvers: ['nas'], upstreams: [{ address: '10.71.0.50', name: 'resolver.test', tls: false }] },
     'vps-gateway': {
-      acme: { directory: 'https://10.73.0.50:9443/acme/local/directory', root: '.lab/sandbox-${sandbox}/authority.pem', wildcards: ['example.test'] },
+      acme: { directory: 'https://10.71.0.50:9443/acme/local/directory', root: '.lab/sandbox-${sandbox}/authority.pem', wildcards: ['example.test'] },
     },
   },
   networks: {
-    public: { prefixes: '10.73.0.0/24', public: true },
-    home: { prefixes: '10.73.1.0/24' },
+    public: { prefixes: '10.71.0.0/24', public: true },
+    home: { prefixes: '10.71.1.0/24' },
     vpn: { prefixes: ['10.83.0.0/24', 'fd83::/64'], tunnel: true },
   },
   hosts: {
@@ -30,7 +30,7 @@ export default defineInventory({
       params: { dns: { zones: { 'example.test': { provider: { type: 'authoritative' } } } } },
     },
     nas: {
-      addresses: { home: '10.73.1.10', vpn: ['10.83.0.10', 'fd83::10'] },
+      addresses: { home: '10.71.1.10', vpn: ['10.83.0.10', 'fd83::10'] },
       params: { firewall: { internet: 'tunnel' } },
     },
   },
