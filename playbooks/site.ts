@@ -13,10 +13,11 @@ export default definePlaybook({
   plays: [
     { name: 'every host', hosts: ['all'], roles: [base] },
     { name: 'private network', hosts: ['all'], roles: [wireguard] },
-    { name: 'firewall', hosts: ['all'], roles: [firewall] },
     { name: 'services', hosts: ['nas'], resources: () => [album(2342)] },
     // Names before the gateway: who signs its certificates asks for them.
     { name: 'names', hosts: ['all'], roles: [dns] },
     { name: 'the way in', hosts: ['all'], roles: [gateway] },
+    // Last: what is installed after it comes through the tunnel where a host leaves by that alone, and names have to lead there.
+    { name: 'firewall', hosts: ['all'], roles: [firewall] },
   ],
 });
