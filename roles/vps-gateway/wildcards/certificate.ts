@@ -49,9 +49,10 @@ export function wildcardCertificates(
     directory({ path: '/etc/lab', mode: '0700' }),
     directory({ path: folder, mode: '0700' }),
     domains.map((domain) => {
+      const email = acme.email ?? `hostmaster@${domain}`;
       const variables = environmentFile({
         LAB_ACME_SERVER: server,
-        LAB_ACME_EMAIL: acme.email ?? `hostmaster@${domain}`,
+        LAB_ACME_EMAIL: email,
         ...(acme.root === undefined ? {} : { LEGO_CA_CERTIFICATES: acmeRootFile }),
         ...credentialsFor(domain, host, inventory),
       });
@@ -63,7 +64,7 @@ export function wildcardCertificates(
           validate: ['sh', '-c', validate, 'lab', '%s'],
         }),
         renewal(domain),
-        certificate({ domain, server }),
+        certificate({ domain, account: `${server} ${email}` }),
       ];
     }),
   ];
@@ -88,6 +89,7 @@ function renewal(domain: string): ResourceTree {
       EnvironmentFile: `-/run/lab-acme/${domain}.env`,
       ExecStartPre: `+${hostScript} prepare ${domain}`,
       ExecStartPost: `+${hostScript} deploy ${domain}`,
+      ExecStopPost: `+${hostScript} forget ${domain}`,
       MemoryDenyWriteExecute: true,
       SystemCallFilter: '@system-service',
       CapabilityBoundingSet: 'CAP_CHOWN CAP_DAC_OVERRIDE CAP_FOWNER CAP_SETUID CAP_SETGID',
@@ -102,8 +104,8 @@ const certificate = defineResource({
   type: 'acme-certificate',
   props: z.strictObject({
     domain: z.string(),
-    /** Directory of the authority. */
-    server: z.string(),
+    /** Directory of the authority, and the address that it writes to. */
+    account: z.string(),
   }),
   id: ({ domain }) => `*.${domain}`,
   async read(host, { domain }) {
@@ -111,14 +113,14 @@ const certificate = defineResource({
     const { stdout } = await host.run(['sh', '-c', script, 'lab-acme', 'state', domain]);
     return /^there ?(.*)$/m.exec(stdout)?.[1];
   },
-  diff({ domain, server }, authority): readonly Change[] {
-    if (authority === server) return [];
+  diff({ domain, account }, present): readonly Change[] {
+    if (present === account) return [];
     const issue = [{ do: 'run' as const, argv: [hostScript, 'issue', domain], timeoutSeconds: 660 }];
     return [
       {
         attribute: 'certificate',
-        before: authority ? `of ${authority}` : null,
-        after: `of ${server}`,
+        before: present ? `of ${present}` : null,
+        after: `of ${account}`,
         apply: issue,
         revert: [],
       },

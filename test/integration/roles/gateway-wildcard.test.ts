@@ -12,7 +12,7 @@ let names: NameServer;
 let project: LabProject;
 const canary = 'Y2FuYXJ5LTczOTEtbm90LXRoZS1zZWNyZXQtb2YtYmluZA==';
 
-const inventory = ({ wildcards = ['example.dev'], more = '', state = 'present' } = {}) =>
+const inventory = ({ wildcards = ['example.dev'], more = '', state = 'present', port = 9443, email = '' } = {}) =>
   `import { defineInventory, secret } from 'labwright';
 export default defineInventory({
   ssh: { user: 'root', identityFile: '${gateway.identityFile}' },
@@ -24,7 +24,7 @@ export default defineInventory({
         dns: { zones: { 'example.dev': { provider: { type: 'rfc2136', server: '${names.address}', key: { name: 'lab', secret: secret.fromEnvironment('TSIG') } } } } },
         'vps-gateway': {
           state: '${state}', ban: null,
-          acme: { directory: 'https://${authority.address}:9443/acme/local/directory', root: 'files/root.pem', wildcards: ${JSON.stringify(wildcards)} },
+          acme: { directory: 'https://${authority.address}:${port}/acme/local/directory', ${email && `email: '${email}',`} root: 'files/root.pem', wildcards: ${JSON.stringify(wildcards)} },
         },
       },
     },
@@ -44,12 +44,14 @@ export default definePlaybook({ inventory, plays: [{ name: 'all', hosts: 'all', 
 
 beforeAll(async () => {
   [gateway, authority, names] = await Promise.all([
-    startHost({ packages: ['caddy', 'lego', 'openssl', 'curl'] }),
+    startHost({ packages: ['caddy', 'lego', 'openssl', 'curl', 'faketime'] }),
     startHost({ packages: ['caddy', 'lego', 'openssl', 'curl'] }),
     startBind(),
   ]);
   for (const host of [gateway, authority]) await host.sh(`echo 'nameserver ${names.address}' >/etc/resolv.conf`);
-  const configuration = `https://${authority.address}:9443 {\n tls internal\n acme_server\n}\n`;
+  const configuration = [9443, 9444]
+    .map((port) => `https://${authority.address}:${port} {\n tls internal\n acme_server\n}\n`)
+    .join('');
   await authority.exec(['sh', '-c', 'cat >/etc/caddy/Caddyfile'], configuration);
   const root = await authority.sh(
     'systemctl restart caddy; file=/var/lib/caddy/.local/share/caddy/pki/authorities/local/root.crt; until [ -s $file ]; do sleep 0.2; done; cat $file',
@@ -89,6 +91,9 @@ const certificate = (name: string) =>
   gateway.sh(
     `openssl s_client -connect 127.0.0.1:443 -servername ${name} </dev/null 2>/dev/null | openssl x509 -noout -serial -ext subjectAltName`,
   );
+
+/** Puts a certificate in the place of the present one of which no time is left. */
+const old = `cd /var/lib/private/lab-acme/example.dev/certificates; faketime '3 days ago' openssl req -x509 -days 2 -key _.example.dev.key -subj '/CN=*.example.dev' -addext 'subjectAltName=DNS:*.example.dev,DNS:example.dev' -addext basicConstraints=critical,CA:FALSE -out /root/old.crt; cat /root/old.crt >_.example.dev.crt`;
 
 it('is issued in the run that declares it, for all names of the domain', async () => {
   await ok();
@@ -137,10 +142,37 @@ it('is renewed by its timer while requests go on, and that is no drift', async (
     // A request that meets the end of its connection is sent again, as browsers do (RFC 9110, 9.2.2).
     `rm -f /root/stop; systemd-run -q --unit=asking sh -c 'while [ ! -e /root/stop ]; do curl -s --retry 1 --retry-all-errors -o /dev/null -w "%{http_code}\\n" --cacert /root/root.pem --resolve photos.example.dev:443:127.0.0.1 "https://photos.example.dev/[1-10]"; done >/root/codes'`,
   );
-  await gateway.sh('echo other >/var/lib/private/lab-acme/example.dev/authority; systemctl start lab-acme-example.dev');
+  await gateway.sh(`${old}; systemctl start lab-acme-example.dev`);
   expect(await certificate('photos.example.dev')).not.toBe(before);
   await gateway.sh('sleep 1; touch /root/stop; while systemctl is-active -q asking; do sleep 0.1; done');
   expect(await gateway.sh('sort /root/codes | uniq -c')).toMatch(/^ *\d+ 200\n$/);
+  expect(await ok()).toMatch(/0 changed/);
+});
+
+it.each([
+  ['authority', { port: 9444 }],
+  ['address that the authority writes to', { port: 9444, email: 'ada@example.dev' }],
+])('is a new one with another %s, and renewed there', async (_, change) => {
+  const before = await certificate('photos.example.dev');
+  project.write('inventory/index.ts', inventory(change));
+  await ok();
+  const issued = await certificate('photos.example.dev');
+  expect(issued).not.toBe(before);
+  expect(await ok()).toMatch(/0 changed/);
+  await gateway.sh(`${old}; systemctl start lab-acme-example.dev`);
+  expect(await certificate('photos.example.dev')).not.toBe(issued);
+});
+
+it('is given to Caddy by the next run where it could not take it', async () => {
+  const before = await certificate('photos.example.dev');
+  const dropIn = '/run/systemd/system/caddy.service.d';
+  await gateway.sh(
+    `mkdir -p ${dropIn}; printf '[Service]\\nExecReload=\\nExecReload=/bin/false\\n' >${dropIn}/zz-broken.conf; systemctl daemon-reload; ${old}; ! systemctl start lab-acme-example.dev`,
+  );
+  expect(await certificate('photos.example.dev')).toBe(before);
+  await gateway.sh(`rm -r ${dropIn}; systemctl daemon-reload`);
+  expect(await ok()).toMatch(/certificate/);
+  expect(await certificate('photos.example.dev')).not.toBe(before);
   expect(await ok()).toMatch(/0 changed/);
 });
 
@@ -168,6 +200,7 @@ it.each([
   expect({ exitCode, said: stdout + stderr }).toMatchObject({ said: expect.stringMatching(reason) });
   expect(exitCode).not.toBe(0);
   expect(stdout + stderr).not.toContain(canary);
+  expect(await gateway.sh('ls -A /run/lab-acme')).toBe('');
   expect(await gateway.sh('cat /etc/caddy/Caddyfile')).toBe(before);
   expect(await curl('photos.example.dev')).toContain('port 2342');
 });

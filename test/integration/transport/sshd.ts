@@ -72,18 +72,30 @@ export class Sshd implements AsyncDisposable {
   async restart(): Promise<void> {
     await this.stop();
     if (process.getuid?.() === 0) mkdirSync('/run/sshd', { recursive: true });
-    this.#process = spawn(program, ['-D', '-e', '-f', this.path('config')], {
-      stdio: ['ignore', 'ignore', 'pipe'],
-    });
+    const deadline = Date.now() + 60_000;
+    // While it was down, a connection of somebody else may have taken the port for its own end.
+    for (let log = 'Bind to port'; log.includes('Bind to port'); ) {
+      log = await this.#listen(deadline);
+    }
+  }
+
+  /** Gives what it said until it listens, or could not on an address. */
+  async #listen(deadline: number): Promise<string> {
+    const process = spawn(program, ['-D', '-e', '-f', this.path('config')], { stdio: ['ignore', 'ignore', 'pipe'] });
+    this.#process = process;
     let log = '';
-    this.#process.stderr?.on('data', (chunk) => {
+    process.stderr.on('data', (chunk) => {
       log += chunk;
     });
-    const deadline = Date.now() + 60_000;
     while (!log.includes('Server listening on ::1')) {
-      if (this.#process.exitCode !== null || Date.now() > deadline) throw new Error(`sshd does not start:\n${log}`);
+      if (Date.now() > deadline || (process.exitCode !== null && !log.includes('Bind to port'))) {
+        throw new Error(`sshd does not start:\n${log}`);
+      }
       await delay(10);
+      if (process.exitCode !== null) break;
     }
+    if (log.includes('Bind to port')) await this.stop();
+    return log;
   }
 
   /** Ends the listener; sessions that are open stay. */
