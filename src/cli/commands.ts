@@ -27,6 +27,7 @@ export const commands: Record<string, () => Promise<CommandModule>> = {
   inventory: () => import('./inventory.ts'),
   secrets: () => import('./secrets.ts'),
   sandbox: () => import('./sandbox.ts'),
+  bootstrap: () => import('./bootstrap.ts'),
   init: () => import('./init.ts'),
   doctor: () => import('./doctor.ts'),
   completion: () => import('./completion.ts'),

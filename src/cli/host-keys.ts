@@ -2,13 +2,15 @@ import { hostKeyPolicy, LockFile, lockFilePath } from '../model/lock-file.ts';
 import { projectRoot } from '../model/project-root.ts';
 import type { Inventory } from '../model/types.ts';
 import { sandboxHostKeys } from '../sandbox/state-folder.ts';
-import type { LabError } from '../shared/errors.ts';
+import { LabError } from '../shared/errors.ts';
 import type { HostKey, HostKeyPolicy } from '../transport/contract.ts';
 import { printError } from './print-error.ts';
 
 export interface FirstContact {
   /** Pin what a host never seen presents, without asking. */
   readonly accept: boolean;
+  /** `SHA256:…`, as the provider's console shows it: a host never seen has to present this key, and nobody is asked. */
+  readonly expect?: string | undefined;
   /** Takes a live display off the terminal while a person is asked. */
   readonly suspend?: () => Promise<() => void>;
 }
@@ -26,13 +28,14 @@ export function lockOf(inventory: Inventory, file: string): Promise<LockFile> {
 export async function hostKeysOf(
   inventory: Inventory,
   file: string,
-  { accept, suspend }: FirstContact,
+  { accept, expect, suspend }: FirstContact,
   shared?: LockFile,
 ): Promise<HostKeyPolicy> {
   const lock = shared ?? (await lockOf(inventory, file));
   let turn: Promise<unknown> = Promise.resolve();
   const policy = hostKeyPolicy(lock, (host, key, fingerprint) => {
-    if (accept) {
+    if (expect !== undefined && expect !== fingerprint) throw unexpected(host, expect, `${key.type} ${fingerprint}`);
+    if (accept || expect !== undefined) {
       process.stderr.write(`${host}: pinned ${key.type} ${fingerprint}\n`);
       return Promise.resolve(true);
     }
@@ -55,6 +58,15 @@ export async function hostKeysOf(
       await saveOrWarn(lock);
     },
   };
+}
+
+function unexpected(host: string, expected: string, found: string): LabError {
+  return new LabError('HOST_KEY_CHANGED', `${host} does not present the key that was expected`, {
+    host,
+    expected,
+    found,
+    hint: 'the fingerprint may be of another of its keys: compare with all that the console shows. If it is none of them, somebody else answers',
+  });
 }
 
 /**

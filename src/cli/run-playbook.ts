@@ -1,5 +1,6 @@
 import { selectHosts } from '../model/select-hosts.ts';
 import type { Host } from '../model/types.ts';
+import type { Playbook } from '../playbook/contract.ts';
 import { loadPlaybook } from '../playbook/load.ts';
 import type { Procedure } from '../playbook/procedure.ts';
 import { checkTypes } from '../playbook/type-check.ts';
@@ -45,6 +46,12 @@ export async function runPlaybook(name: string, options: PlaybookOptions): Promi
   const { playbook, file } = await loadChecked(name, folder, options.typeCheck);
   if (playbook.kind === 'procedure') return runProcedureOf(playbook, file, name, options);
   refuseGiven(name, options.given);
+  return runLoaded(playbook, file, options);
+}
+
+/** The same for a playbook that is there already; `file` is where it, or its inventory, stands. */
+export async function runLoaded(playbook: Playbook, file: string, options: PlaybookOptions): Promise<PlaybookResult> {
+  const folder = process.cwd();
   const { inventory } = playbook;
   const playsOf = (host: Host) =>
     playbook.plays.filter((play) => selectHosts(inventory, play.hosts).some(({ name }) => name === host.name));

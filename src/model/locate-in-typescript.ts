@@ -4,7 +4,7 @@ import type ts from 'typescript';
 import type { SourceLocation } from '../shared/errors.ts';
 import type { DocumentPath } from './problems.ts';
 
-type TypeScript = typeof ts;
+export type TypeScript = typeof ts;
 const parsed = new Map<string, ts.SourceFile>();
 
 /**
@@ -33,7 +33,7 @@ export function locateInTypeScript(at: SourceLocation | undefined, path: Documen
 }
 
 /** The call of `defineInventory` that the given line is in; without a match the only one of the file. */
-function findCall(
+export function findCall(
   typescript: TypeScript,
   file: ts.SourceFile,
   line: number | undefined,
@@ -84,8 +84,12 @@ function descend(
   return reached;
 }
 
-/** `{ … } as const`, `({ … })`, `{ … } satisfies T`, or a constant of the same file that holds one of those. */
-function literalOf(typescript: TypeScript, file: ts.SourceFile, expression: ts.Expression): ts.Expression | undefined {
+/** What an expression stands for: `{ … } as const`, `({ … })`, `{ … } satisfies T`, or a constant of the same file that holds one of those. */
+export function literalOf(
+  typescript: TypeScript,
+  file: ts.SourceFile,
+  expression: ts.Expression,
+): ts.Expression | undefined {
   if (
     typescript.isAsExpression(expression) ||
     typescript.isSatisfiesExpression(expression) ||
@@ -105,7 +109,7 @@ function literalOf(typescript: TypeScript, file: ts.SourceFile, expression: ts.E
   return undefined;
 }
 
-function nameOf(typescript: TypeScript, property: ts.ObjectLiteralElementLike): string | undefined {
+export function nameOf(typescript: TypeScript, property: ts.ObjectLiteralElementLike): string | undefined {
   const { name } = property;
   if (name === undefined) return undefined;
   return typescript.isIdentifier(name) || typescript.isStringLiteralLike(name) || typescript.isNumericLiteral(name)

@@ -62,6 +62,15 @@ export class SshConnection implements Connection {
     });
   }
 
+  /** A shell on a terminal, for what speaks to nothing else, such as passwd(1) when a password has expired. */
+  async terminal(): Promise<Duplex> {
+    return new Promise((resolve, reject) => {
+      this.#client.shell({ term: 'dumb' }, (error, channel) =>
+        error ? reject(this.#noSession(error)) : resolve(channel),
+      );
+    });
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     if (this.#disposed || this.#gone) return this.#release();
     this.#disposed = true;
