@@ -1,7 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import { readFile, realpath, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { basename, dirname, extname, join } from 'node:path';
-import { type Addition, addToInventory } from '../../model/edit/edit-inventory.ts';
+import type { Addition } from '../../model/edit/addition.ts';
+import { addToInventory } from '../../model/edit/edit-inventory.ts';
 import { loadInventory } from '../../model/load-inventory.ts';
 import type { Inventory } from '../../model/types.ts';
 import { loadModule } from '../../playbook/load-module.ts';

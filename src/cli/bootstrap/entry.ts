@@ -1,6 +1,6 @@
 import { policyOf } from '../../../roles/firewall/policy.ts';
 import { openingsOf, throughPort } from '../../../roles/firewall/reach.ts';
-import type { Addition, Plain } from '../../model/edit/edit-inventory.ts';
+import type { Addition, Plain } from '../../model/edit/addition.ts';
 import { contains, parseAddress, parsePrefix } from '../../model/ip-address.ts';
 import type { Inventory, Network } from '../../model/types.ts';
 import { LabError } from '../../shared/errors.ts';

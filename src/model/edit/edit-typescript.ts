@@ -1,7 +1,7 @@
 import { createRequire } from 'node:module';
 import type ts from 'typescript';
 import { findCall, literalOf, nameOf, type TypeScript } from '../locate-in-typescript.ts';
-import { type Addition, notWrittenOut, type Plain } from './edit-inventory.ts';
+import { type Addition, notWrittenOut, type Plain } from './addition.ts';
 
 /** A line that is longer is written over several. */
 const width = 120;

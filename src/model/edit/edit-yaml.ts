@@ -1,5 +1,5 @@
 import { isMap, isPair, isScalar, isSeq, parseDocument, stringify, type YAMLMap, type YAMLSeq } from 'yaml';
-import { type Addition, notWrittenOut } from './edit-inventory.ts';
+import { type Addition, notWrittenOut } from './addition.ts';
 
 /** See `addToInventory`. */
 export function editYaml(text: string, file: string, addition: Addition): string {

@@ -1,7 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
-import { type Addition, addToInventory } from '../../../../src/model/edit/edit-inventory.ts';
+import type { Addition } from '../../../../src/model/edit/addition.ts';
+import { addToInventory } from '../../../../src/model/edit/edit-inventory.ts';
 
 const vps: Addition = { section: 'hosts', name: 'vps', value: { address: '203.0.113.10', ssh: { user: 'ada' } } };
 const flow: Addition = { section: 'flows', value: { from: 'internet', to: 'vps', ports: 22, reason: "ada's" } };
