@@ -4,10 +4,11 @@ import { reveal, type Secret } from '../shared/secret.ts';
 import type { Connection } from './contract.ts';
 import { SshConnection } from './ssh-connection.ts';
 
-/** passwd(1) is given this long between two questions. */
+/** The host is given this long between two questions, and this long to say that it does not like the answers. */
 const patienceMilliseconds = 30_000;
+const settleMilliseconds = 2000;
 
-/** What a host says to whoever logs in with a password that has to be changed first: it runs passwd(1), and nothing else. */
+/** What a host says to whoever logs in with a password that has to be changed first: it changes that, and does nothing else. */
 export function saysExpired(output: string): boolean {
   return /password has expired|password change required|required to change your password/i.test(output);
 }
@@ -15,13 +16,13 @@ export function saysExpired(output: string): boolean {
 /**
  * Gives an account whose password has expired a new one, in the only way that sshd leaves: on a terminal, in a login that ends with it.
  *
- * @throws LabError AUTH_FAILED with what passwd(1) said when it does not take the new password
+ * @throws LabError AUTH_FAILED with what it said when it does not take the new password
  */
 export async function changeExpiredPassword(connection: Connection, current: Secret, next: Secret): Promise<void> {
   if (!(connection instanceof SshConnection)) throw new TypeError('only a login over ssh2 has a terminal');
   const terminal = await connection.terminal();
-  const said = await answerPasswd(terminal, reveal(current), reveal(next));
-  if (/updated successfully|tokens updated/i.test(said)) return;
+  const { said, taken } = await answer(terminal, reveal(current), reveal(next));
+  if (taken) return;
   throw new LabError('AUTH_FAILED', `${connection.host} did not take the new password`, {
     host: connection.host,
     expected: 'a password that its rules allow',
@@ -30,35 +31,45 @@ export async function changeExpiredPassword(connection: Connection, current: Sec
   });
 }
 
-/** Answers what passwd asks, until it ends; gives all that it said. */
-function answerPasswd(terminal: Duplex, current: string, next: string): Promise<string> {
+interface Dialogue {
+  readonly said: string;
+  /** It asked for the present password and twice for the new one, and then for nothing more. */
+  readonly taken: boolean;
+}
+
+/** Answers what the host asks. What follows is a shell, or the end of the session, and sshd decides which. */
+function answer(terminal: Duplex, current: string, next: string): Promise<Dialogue> {
   return new Promise((resolve) => {
     let said = '';
     let unanswered = '';
-    let asked = 0;
+    let confirmed = false;
     let timer: NodeJS.Timeout | undefined;
-    const finish = () => {
+    const finish = (taken: boolean) => {
       clearTimeout(timer);
       terminal.destroy();
-      resolve(said);
+      resolve({ said, taken });
     };
-    const wait = () => {
+    const waitFor = (milliseconds: number, taken: boolean) => {
       clearTimeout(timer);
-      timer = setTimeout(finish, patienceMilliseconds);
+      timer = setTimeout(() => finish(taken), milliseconds);
     };
-    wait();
+    waitFor(patienceMilliseconds, false);
     terminal.on('data', (chunk: Buffer) => {
       said += chunk.toString();
       unanswered += chunk.toString();
       const question = /(current|old|new|retype|again)[^\n]*:\s*$/i.exec(unanswered)?.[1]?.toLowerCase();
-      if (question === undefined) return;
-      unanswered = '';
+      if (question === undefined) {
+        if (confirmed && unanswered.trim() !== '') waitFor(settleMilliseconds, true);
+        return;
+      }
       // It asks anew for a password that it does not take: nothing would change that.
-      if (++asked > 3) return finish();
+      if (confirmed) return finish(false);
+      unanswered = '';
+      confirmed = question === 'retype' || question === 'again';
       terminal.write(`${question === 'current' || question === 'old' ? current : next}\n`);
-      wait();
+      waitFor(patienceMilliseconds, false);
     });
-    terminal.on('close', finish);
+    terminal.on('close', () => finish(confirmed));
   });
 }
 

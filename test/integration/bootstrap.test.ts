@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { chmodSync, readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { tryCommand } from '../../src/sandbox/docker.ts';
 import { fingerprint } from '../../src/transport/known-hosts.ts';
@@ -110,5 +110,120 @@ describe('a machine that lets root in with a key', () => {
     const result = await ask();
     expect(result).toMatchObject({ exitCode: 0, said: expect.stringContaining('0 changed') });
     expect(readFileSync(`${project.root}/inventory/index.ts`, 'utf8')).toBe(text);
+  });
+});
+
+describe('a machine that a provider hands over with a password', () => {
+  const [today, tomorrow] = ["to'day $(id) \u00fc", 'Kj7-brass-Lantern'];
+  let fresh: StartedHost;
+  let yaml: LabProject;
+  beforeAll(async () => {
+    fresh = await startHost({ packages: ['nftables', 'sudo'], rootPassword: today });
+    // No key of anybody, and the password has to be changed at the first login.
+    await fresh.sh('rm /root/.ssh/authorized_keys; chage -d 0 root');
+    yaml = labProject({
+      'inventory/index.yml': '# The homelab\nhosts:\n  nas: # at home\n    address: 192.0.2.20\n',
+      'home/.ssh/id_ed25519.pub': fresh.publicKey,
+      'home/.ssh/id_ed25519': readFileSync(fresh.identityFile, 'utf8'),
+    });
+    chmodSync(`${yaml.root}/home/.ssh/id_ed25519`, 0o600);
+  }, 240_000);
+  afterAll(async () => {
+    yaml?.remove();
+    await fresh?.remove();
+  });
+  const ask = async (env: Record<string, string>) => {
+    const { exitCode, stdout, stderr } = await yaml.lab(
+      [
+        'bootstrap',
+        fresh.address,
+        '--name',
+        'vps1',
+        '--admin',
+        'ada',
+        '--accept-new-host-key',
+        '--no-upgrade',
+        '--no-firewall',
+      ],
+      { env },
+    );
+    return { exitCode, said: stdout + stderr };
+  };
+
+  it('says which passwords it needs, and shows none', async () => {
+    expect(await ask({})).toMatchObject({ exitCode: 3, said: expect.stringContaining('LAB_SSH_PASSWORD') });
+    const { exitCode, said } = await ask({ LAB_SSH_PASSWORD: today });
+    expect({ exitCode, said }).toMatchObject({ exitCode: 3, said: expect.stringContaining('LAB_NEW_PASSWORD') });
+    const weak = await ask({ LAB_SSH_PASSWORD: today, LAB_NEW_PASSWORD: 'a' });
+    expect(weak).toMatchObject({ exitCode: 3, said: expect.stringMatching(/did not take the new password/) });
+    for (const secret of [today, tomorrow]) expect(said).not.toContain(secret);
+    expect(yaml.read('inventory/index.yml')).not.toContain('vps1');
+  });
+
+  it('changes the one that has expired, and goes on with the new one', async () => {
+    const { exitCode, said } = await ask({ LAB_SSH_PASSWORD: today, LAB_NEW_PASSWORD: tomorrow });
+    expect({ exitCode, said }).toMatchObject({ exitCode: 0 });
+    for (const secret of [today, tomorrow]) expect(said).not.toContain(secret);
+    expect(
+      await fresh.sh(
+        'sshd -T -C user=root,host=x,addr=1.2.3.4 | grep -E "^(permitrootlogin|passwordauthentication) " | sort',
+      ),
+    ).toBe('passwordauthentication no\npermitrootlogin no\n');
+    expect(await fresh.sh('runuser -u ada -- sudo -n id -u')).toBe('0\n');
+    expect(yaml.read('inventory/index.yml')).toMatch(
+      /^# The homelab\nhosts:\n {2}nas: # at home\n {4}address: 192.0.2.20\n {2}vps1:\n/,
+    );
+    // In no file and no argument of a process.
+    const { stdout } = await fresh.exec(['grep', '-rlF', tomorrow, '/etc', '/var', '/root', '/home', '/run']);
+    expect(stdout).toBe('');
+  });
+});
+
+describe('a machine whose image has a user of its own', () => {
+  let fresh: StartedHost;
+  let own: LabProject;
+  beforeAll(async () => {
+    fresh = await startHost({ packages: ['nftables', 'sudo'], user: { name: 'debian', sudo: 'none' } });
+    own = labProject({ 'inventory/index.yml': 'hosts: {}\n' });
+  }, 240_000);
+  afterAll(async () => {
+    own?.remove();
+    await fresh?.remove();
+  });
+  const ask = async () => {
+    const { exitCode, stdout, stderr } = await own.lab([
+      'bootstrap',
+      `debian@${fresh.address}`,
+      '--name',
+      'vps1',
+      '--identity',
+      fresh.identityFile,
+      '--accept-new-host-key',
+      '--no-upgrade',
+      '--no-firewall',
+    ]);
+    return { exitCode, said: stdout + stderr };
+  };
+
+  it('cannot be managed by whoever may not become root', async () => {
+    expect(await ask()).toMatchObject({
+      exitCode: 3,
+      said: expect.stringContaining('or bootstrap as root instead of debian'),
+    });
+    expect(own.read('inventory/index.yml')).toBe('hosts: {}\n');
+  });
+
+  it('waits for cloud-init, and makes that user the admin', async () => {
+    await fresh.sh(`echo 'debian ALL=(ALL:ALL) NOPASSWD: ALL' >/etc/sudoers.d/90-cloud; chmod 440 /etc/sudoers.d/90-cloud
+      cat >/usr/local/bin/cloud-init <<'SH'
+#!/bin/sh
+[ "$2" = --wait ] || { [ -e /run/cloud-done ] && echo status: done || echo status: running; exit; }
+until [ -e /run/cloud-done ]; do sleep 0.2; done
+SH
+      chmod 755 /usr/local/bin/cloud-init; systemd-run -q --on-active=8 touch /run/cloud-done`);
+    const { exitCode, said } = await ask();
+    expect({ exitCode, said }).toMatchObject({ exitCode: 0, said: expect.stringContaining('cloud-init is at work') });
+    expect(await fresh.sh('test -e /run/cloud-done; sshd -T | grep ^permitrootlogin')).toBe('permitrootlogin no\n');
+    expect(own.read('inventory/index.yml')).toContain('user: debian');
   });
 });

@@ -35,7 +35,8 @@ export async function firstContact(host: Host, reach: Reach, options: FirstConta
     } catch (thrown) {
       const error = asLabError(thrown);
       const ask = error.code === 'AUTH_FAILED' && current.connection.password === undefined && process.stdin.isTTY;
-      if (!ask) throw error.code === 'AUTH_FAILED' ? withWays(error) : error;
+      if (!ask)
+        throw error.code === 'AUTH_FAILED' && current.connection.password === undefined ? withWays(error) : error;
       options.say('no key is let in');
       current = withPassword(host, await asked(`Password of ${current.connection.user}`));
     }
@@ -88,12 +89,11 @@ function expiredStill({ name }: Host): LabError {
   });
 }
 
-function withWays(error: LabError): LabError {
-  return error.with({
-    hint: `${error.details.hint ?? ''}; a password: --ask-pass, or in ${passwordVariables.login}; a key: --identity FILE`.replace(
-      /^; /,
-      '',
-    ),
+function withWays({ code, message, details }: LabError): LabError {
+  const ways = `a password: --ask-pass, or in ${passwordVariables.login}; a key: --identity FILE`;
+  return new LabError(code, message, {
+    ...details,
+    hint: details.hint === undefined ? ways : `${details.hint}; ${ways}`,
   });
 }
 

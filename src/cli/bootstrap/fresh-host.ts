@@ -55,10 +55,10 @@ function stillBusy({ name }: Host): LabError {
 
 function withoutSudo(error: LabError, { connection }: Host): LabError {
   if (error.code !== 'BECOME_REFUSED') return error;
-  return error.with({
-    hint: `${error.details.hint ?? ''}; where there is no sudo: let root in, su - and sshd's PermitRootLogin, and bootstrap as root instead of ${connection.user}`.replace(
-      /^; /,
-      '',
-    ),
+  const root = `or bootstrap as root instead of ${connection.user}`;
+  const { hint } = error.details;
+  return new LabError(error.code, error.message, {
+    ...error.details,
+    hint: hint === undefined ? root : `${hint}; ${root}`,
   });
 }
