@@ -1,0 +1,86 @@
+import { existsSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+import ts from 'typescript';
+import { type Role, z } from '../../src/index.ts';
+import { type DocComments, docComments } from './doc-comments.ts';
+import { type Parameter, parametersOf } from './parameters.ts';
+
+const root = fileURLToPath(new URL('../../', import.meta.url));
+
+/** The pages of `docs/roles/`, by their path from the root of the repository. */
+export async function rolePages(): Promise<ReadonlyMap<string, string>> {
+  const names = readdirSync(join(root, 'roles'))
+    .filter((name) => existsSync(join(root, 'roles', name, 'role.ts')))
+    .sort();
+  const files = names.map((name) => join(root, 'roles', name, 'params.ts'));
+  const program = compile(files);
+  const pages = new Map<string, string>();
+  const list: string[] = [];
+  for (const [index, name] of names.entries()) {
+    const { definition } = await roleOf(name);
+    pages.set(`docs/roles/${name}.md`, page(name, definition, docComments(program, files[index] ?? '')));
+    list.push(`| [${name}](${name}.md) | ${definition.description} | [README](../../roles/${name}/README.md) |`);
+  }
+  return pages.set('docs/roles/README.md', index(list));
+}
+
+function compile(files: readonly string[]): ts.Program {
+  const { config } = ts.readConfigFile(join(root, 'tsconfig.json'), ts.sys.readFile);
+  const { options } = ts.parseJsonConfigFileContent({ ...config, include: [], files }, ts.sys, root);
+  return ts.createProgram({ rootNames: files, options: { ...options, noEmit: true } });
+}
+
+async function roleOf(name: string): Promise<Role> {
+  const module = (await import(pathToFileURL(join(root, 'roles', name, 'role.ts')).href)) as { default: Role };
+  return module.default;
+}
+
+function page(name: string, { description, params }: Role['definition'], comments: DocComments): string {
+  return `${[
+    generated(`roles/${name}/params.ts`),
+    `# The role ${name}`,
+    `${description}. What it does to a host, the files that it owns, and how to take it back: [its README](../../roles/${name}/README.md).`,
+    ['```ts', `import ${importName(name)} from 'labwright/roles/${name}';`, '```'].join('\n'),
+    '## Parameters',
+    [
+      '| parameter | takes | default | |',
+      '|---|---|---|---|',
+      ...parametersOf(params).map((one) => row(name, one, comments)),
+    ].join('\n'),
+    '## All defaults',
+    ['```json', defaultsOf(params), '```'].join('\n'),
+  ].join('\n\n')}\n`;
+}
+
+function row(role: string, parameter: Parameter, comments: DocComments): string {
+  const { path, takes, byDefault, keys, variant } = parameter;
+  const comment = comments(keys, variant);
+  if (comment === '') throw new Error(`roles/${role}/params.ts: ${path} needs a doc comment`);
+  const ofVariant = variant === undefined ? '' : ` of \`${variant}\``;
+  return `| \`${path}\`${ofVariant} | ${takes} | ${byDefault} | ${comment.replaceAll('|', '\\|')} |`;
+}
+
+/** What a role works with that is given nothing. */
+function defaultsOf(params: z.core.$ZodType): string {
+  return JSON.stringify(z.parse(params, {}), undefined, 2);
+}
+
+const importName = (name: string): string => name.replace(/-(.)/g, (_, letter: string) => letter.toUpperCase());
+const generated = (source: string): string =>
+  `<!-- Made by npm run docs from ${source}: change that, and run it again. -->`;
+
+function index(rows: readonly string[]): string {
+  return `${generated('roles/*/role.ts')}
+
+# Roles
+
+A role is used in a play as it is (\`roles: [base]\`) or with parameters (\`roles: [base({ timezone: 'Europe/Berlin' })]\`);
+the inventory gives parameters as \`params: { base: { timezone: 'Europe/Berlin' } }\`
+([which value wins](../inventory.md#parameters-and-which-value-wins)). Roles of your own: [writing a role](../writing-a-role.md).
+
+| Parameters | | What it does to a host |
+|---|---|---|
+${rows.join('\n')}
+`;
+}
