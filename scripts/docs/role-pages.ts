@@ -8,28 +8,37 @@ import { type Parameter, parametersOf } from './parameters.ts';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
 
-/** The pages of `docs/roles/`, by their path from the root of the repository. */
-export async function rolePages(): Promise<ReadonlyMap<string, string>> {
-  const names = readdirSync(join(root, 'roles'))
-    .filter((name) => existsSync(join(root, 'roles', name, 'role.ts')))
-    .sort();
-  const files = names.map((name) => join(root, 'roles', name, 'params.ts'));
-  const program = compile(files);
+const names = readdirSync(join(root, 'roles'))
+  .filter((name) => existsSync(join(root, 'roles', name, 'role.ts')))
+  .sort();
+
+/** The modules with the schemas of the roles. */
+export const paramsFiles: readonly string[] = names.map((name) => join(root, 'roles', name, 'params.ts'));
+
+/**
+ * The pages of `docs/roles/`, by their path from the root of the repository.
+ *
+ * @param program one that has `paramsFiles` among its files
+ */
+export async function rolePages(program = compile()): Promise<ReadonlyMap<string, string>> {
   const pages = new Map<string, string>();
   const list: string[] = [];
   for (const [index, name] of names.entries()) {
     const { definition } = await roleOf(name);
-    pages.set(`docs/roles/${name}.md`, page(name, definition, docComments(program, files[index] ?? '')));
+    pages.set(`docs/roles/${name}.md`, page(name, definition, docComments(program, paramsFiles[index] ?? '')));
     list.push(`| [${name}](${name}.md) | ${definition.description} | [README](../../roles/${name}/README.md) |`);
   }
   return pages.set('docs/roles/README.md', index(list));
 }
 
-function compile(files: readonly string[]): ts.Program {
+/** The options of the repository's own tsconfig.json. */
+export function compilerOptions(): ts.CompilerOptions {
   const { config } = ts.readConfigFile(join(root, 'tsconfig.json'), ts.sys.readFile);
-  const { options } = ts.parseJsonConfigFileContent({ ...config, include: [], files }, ts.sys, root);
-  return ts.createProgram({ rootNames: files, options: { ...options, noEmit: true } });
+  const { options } = ts.parseJsonConfigFileContent({ ...config, include: [], files: paramsFiles }, ts.sys, root);
+  return { ...options, noEmit: true };
 }
+
+const compile = (): ts.Program => ts.createProgram(paramsFiles, compilerOptions());
 
 async function roleOf(name: string): Promise<Role> {
   const module = (await import(pathToFileURL(join(root, 'roles', name, 'role.ts')).href)) as { default: Role };
