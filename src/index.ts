@@ -14,13 +14,21 @@ export type {
 } from './model/define-inventory.ts';
 export { defineInventory } from './model/define-inventory.ts';
 export type {
+  AddressesInput,
   ConnectionDefaultsInput,
+  ConnectionInput,
   DeviceInput,
+  EndpointInput,
+  FallbackDefaultsInput,
+  FallbackInput,
   FlowInput,
   GroupInput,
   HostInput,
+  HttpInput,
   InventoryInput,
   NetworkInput,
+  OneOrMore,
+  PortRangeInput,
   RoleParamsInput,
   ServiceInput,
 } from './model/input.ts';
@@ -50,7 +58,7 @@ export type {
   RoleDefinition,
   RoleUse,
 } from './playbook/contract.ts';
-export type { PlaybookInput } from './playbook/define-playbook.ts';
+export type { PlaybookInput, PlayInput } from './playbook/define-playbook.ts';
 export { definePlaybook } from './playbook/define-playbook.ts';
 export type { NoParams, RoleInput } from './playbook/define-role.ts';
 export { defineRole } from './playbook/define-role.ts';
@@ -109,6 +117,6 @@ export { unitFile } from './resources/unit-file.ts';
 export { user } from './resources/user.ts';
 export { secret } from './secrets/secret.ts';
 export type { ExitCode, LabErrorDetails, SourceLocation } from './shared/errors.ts';
-export { LabError } from './shared/errors.ts';
+export { exitCodes, LabError } from './shared/errors.ts';
 export { Secret } from './shared/secret.ts';
-export type { ConnectionSettings } from './transport/contract.ts';
+export type { BecomeMethod, ConnectionFallback, ConnectionSettings } from './transport/contract.ts';

@@ -34,7 +34,8 @@ export function allPages(): readonly Page[] {
   return ['README.md', 'CHANGELOG.md', ...inFolders.filter((path) => path.endsWith('.md')).sort()].map(readPage);
 }
 
-const readPage = (path: string): Page => pageOf(path, readFileSync(join(root, path), 'utf8'));
+/** A page, by its path from the root of the repository. */
+export const readPage = (path: string): Page => pageOf(path, readFileSync(join(root, path), 'utf8'));
 
 /** A page of the documentation, from its text. */
 export function pageOf(path: string, markdown: string): Page {
