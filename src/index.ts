@@ -58,7 +58,7 @@ export type {
   RoleDefinition,
   RoleUse,
 } from './playbook/contract.ts';
-export type { PlaybookInput, PlayInput } from './playbook/define-playbook.ts';
+export type { AnyRole, PlaybookInput, PlayInput } from './playbook/define-playbook.ts';
 export { definePlaybook } from './playbook/define-playbook.ts';
 export type { NoParams, RoleInput } from './playbook/define-role.ts';
 export { defineRole } from './playbook/define-role.ts';

@@ -24,7 +24,7 @@ flows: [{ from: 'nass', to: 'files', reason: 'a host that is not declared' }],
 
 beforeAll(() => {
   compiled = compileBlocks([...allPages(), wrong]);
-}, 120_000);
+}, 300_000);
 
 it('type-checks every block of TypeScript in the documentation', () => {
   expect(compiled.problems.filter((problem) => !problem.startsWith('wrong.md'))).toEqual([]);
@@ -35,7 +35,7 @@ it('type-checks every block of TypeScript in the documentation', () => {
 });
 
 it('has the reference of every role as its schema and its doc comments say (npm run docs)', {
-  timeout: 60_000,
+  timeout: 300_000,
 }, async () => {
   const pages = await rolePages(compiled.program);
   for (const [path, text] of pages) expect(readFileSync(join(root, path), 'utf8'), path).toBe(text);

@@ -10,7 +10,7 @@ let program: Command;
 
 beforeAll(async () => {
   program = await rehearsal();
-}, 60_000);
+}, 300_000);
 
 const problemsOf = (page: Page): string[] =>
   commandsOf(page).flatMap((command) => {
