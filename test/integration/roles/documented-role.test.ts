@@ -60,5 +60,8 @@ test('a wrong parameter is told as the guide shows it', { timeout: 120_000 }, as
   project.write('playbooks/wrong.ts', site.replace('roles: [diskWatch]', 'roles: [diskWatch({ percent: 100 })]'));
   const { exitCode, stderr } = await project.lab(['run', 'wrong.ts']);
   const shown = readPage('docs/writing-a-role.md').blocks.find(({ note }) => note === 'run: lab run wrong.ts');
-  expect({ exitCode, said: stderr.trimEnd().replaceAll(`${project.root}/`, '') }).toEqual({ exitCode: 4, said: shown?.text });
+  expect({ exitCode, said: stderr.trimEnd().replaceAll(`${project.root}/`, '') }).toEqual({
+    exitCode: 4,
+    said: shown?.text,
+  });
 });
