@@ -57,8 +57,7 @@ function page(name: string, { description, params }: Role['definition'], comment
       '|---|---|---|---|',
       ...parametersOf(params).map((one) => row(name, one, comments)),
     ].join('\n'),
-    '## All defaults',
-    ['```json', defaultsOf(params), '```'].join('\n'),
+    ...defaultsOf(params),
   ].join('\n\n')}\n`;
 }
 
@@ -70,9 +69,10 @@ function row(role: string, parameter: Parameter, comments: DocComments): string 
   return `| \`${path}\`${ofVariant} | ${takes} | ${byDefault} | ${comment.replaceAll('|', '\\|')} |`;
 }
 
-/** What a role works with that is given nothing. */
-function defaultsOf(params: z.core.$ZodType): string {
-  return JSON.stringify(z.parse(params, {}), undefined, 2);
+/** What a role works with that is given nothing; nothing where it needs something. */
+function defaultsOf(params: z.core.$ZodType): string[] {
+  const { success, data } = z.safeParse(params, {});
+  return success ? ['## All defaults', ['```json', JSON.stringify(data, undefined, 2), '```'].join('\n')] : [];
 }
 
 const importName = (name: string): string => name.replace(/-(.)/g, (_, letter: string) => letter.toUpperCase());

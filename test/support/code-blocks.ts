@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { join, relative } from 'node:path';
+import { basename, dirname, join, relative } from 'node:path';
 import ts from 'typescript';
 import { compilerOptions, paramsFiles } from '../../scripts/docs/role-pages.ts';
 import { asInventory } from './inventory-block.ts';
@@ -66,7 +66,7 @@ const inside = (around: string, text: string): string =>
   around === 'inventory' ? asInventory(text) : around.replace('BLOCK', () => text);
 
 const exports = exportsOf('src/index.ts');
-const roles = ['base', 'containers', 'dns', 'firewall', 'vps-gateway', 'wireguard'];
+const roles = paramsFiles.map((path) => basename(dirname(path)));
 
 /** Fragments use what labwright exports without saying so. */
 function importsOf(text: string): string {
@@ -118,7 +118,9 @@ function hostWith(modules: ReadonlyMap<string, Module>, options: ts.CompilerOpti
     ...host,
     fileExists: (path) => (path.startsWith(folder) ? textOf(path) !== undefined : exists(path)),
     readFile: textOf,
-    directoryExists: (path) => path.startsWith(folder) || ts.sys.directoryExists(path),
+    // Packages are those of the repository, which the compiler finds above.
+    directoryExists: (path) =>
+      path.startsWith(folder) ? !path.includes('/node_modules') : ts.sys.directoryExists(path),
     getSourceFile: (path, target) => {
       const text = textOf(path);
       return text === undefined ? undefined : ts.createSourceFile(path, text, target);
