@@ -12,6 +12,8 @@ export interface Parameter {
   readonly keys: readonly string[];
   /** Value of `type` of the variant that it belongs to. */
   readonly variant: string | undefined;
+  /** It only holds others together. */
+  readonly group: boolean;
 }
 
 interface Node {
@@ -70,9 +72,7 @@ function below(node: Node, at: Place): Parameter[] {
   const own = Object.entries(properties).flatMap(([name, child]) => {
     if (child.const !== undefined && name === 'type') return [];
     const place = { ...at, path: at.path === '' ? name : `${at.path}.${name}`, keys: [...at.keys, name] };
-    const own = parameter(child, place, required.includes(name));
-    // What only groups others is told by their paths.
-    return [...(child.properties === undefined ? [own] : []), ...below(child, place)];
+    return [parameter(child, place, required.includes(name)), ...below(child, place)];
   });
   return [
     ...own,
@@ -88,7 +88,8 @@ const variants = ({ anyOf, oneOf }: Node): readonly Node[] => anyOf ?? oneOf ?? 
 const variantName = ({ properties }: Node): string | undefined => properties?.type?.const as string | undefined;
 
 function parameter(node: Node, place: Place, required: boolean): Parameter {
-  return { ...place, takes: takes(node), byDefault: defaultOf(node, required) };
+  const group = node.properties !== undefined;
+  return { ...place, group, takes: takes(node), byDefault: group ? '' : defaultOf(node, required) };
 }
 
 function defaultOf(node: Node, required: boolean): string {

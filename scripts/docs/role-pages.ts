@@ -55,18 +55,19 @@ function page(name: string, { description, params }: Role['definition'], comment
     [
       '| parameter | takes | default | |',
       '|---|---|---|---|',
-      ...parametersOf(params).map((one) => row(name, one, comments)),
+      ...parametersOf(params).flatMap((one) => row(name, one, comments)),
     ].join('\n'),
     ...defaultsOf(params),
   ].join('\n\n')}\n`;
 }
 
-function row(role: string, parameter: Parameter, comments: DocComments): string {
-  const { path, takes, byDefault, keys, variant } = parameter;
+function row(role: string, parameter: Parameter, comments: DocComments): string[] {
+  const { path, takes, byDefault, keys, variant, group } = parameter;
   const comment = comments(keys, variant);
+  if (comment === '' && group) return [];
   if (comment === '') throw new Error(`roles/${role}/params.ts: ${path} needs a doc comment`);
   const ofVariant = variant === undefined ? '' : ` of \`${variant}\``;
-  return `| \`${path}\`${ofVariant} | ${takes} | ${byDefault} | ${comment.replaceAll('|', '\\|')} |`;
+  return [`| \`${path}\`${ofVariant} | ${takes} | ${byDefault} | ${comment.replaceAll('|', '\\|')} |`];
 }
 
 /** What a role works with that is given nothing; nothing where it needs something. */
