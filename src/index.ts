@@ -4,9 +4,35 @@
  * @packageDocumentation
  */
 export { z } from 'zod';
-export type { GroupNameOf, HostNameOf, HostPattern, TypedInventory } from './model/define-inventory.ts';
+export type {
+  GroupNameOf,
+  HostNameOf,
+  HostPattern,
+  KeyOf,
+  NetworkNameOf,
+  TypedInventory,
+} from './model/define-inventory.ts';
 export { defineInventory } from './model/define-inventory.ts';
-export type { InventoryInput } from './model/input.ts';
+export type {
+  AddressesInput,
+  ConnectionDefaultsInput,
+  ConnectionInput,
+  DeviceInput,
+  EndpointInput,
+  FallbackDefaultsInput,
+  FallbackInput,
+  FlowInput,
+  GroupInput,
+  HostInput,
+  HttpInput,
+  InventoryInput,
+  NetworkInput,
+  OneOrMore,
+  PortRangeInput,
+  RoleParamsInput,
+  ServiceInput,
+} from './model/input.ts';
+export type { LoadInventoryOptions } from './model/load-inventory.ts';
 export { loadInventory } from './model/load-inventory.ts';
 export type {
   Device,
@@ -18,12 +44,27 @@ export type {
   Inventory,
   Network,
   PortRange,
+  Provenance,
   Service,
 } from './model/types.ts';
-export type { ExportContext, Exports, Play, Playbook, Role, RoleContext, RoleUse } from './playbook/contract.ts';
+export type {
+  AnySchema,
+  ExportContext,
+  Exports,
+  Play,
+  Playbook,
+  Role,
+  RoleContext,
+  RoleDefinition,
+  RoleUse,
+} from './playbook/contract.ts';
+export type { AnyRole, PlaybookInput, PlayInput } from './playbook/define-playbook.ts';
 export { definePlaybook } from './playbook/define-playbook.ts';
+export type { NoParams, RoleInput } from './playbook/define-role.ts';
 export { defineRole } from './playbook/define-role.ts';
 export type {
+  FactOptions,
+  FactPrediction,
   Facts,
   FileFact,
   GroupFact,
@@ -43,13 +84,18 @@ export { command } from './resources/command.ts';
 export type {
   Change,
   Content,
+  Kept,
   PathClaim,
   Resource,
   ResourceOptions,
   ResourceTree,
+  ResourceType,
+  Shown,
   Step,
+  TriggerAction,
 } from './resources/contract.ts';
 export { cron } from './resources/cron.ts';
+export type { ResourceDefinition, ResourceFactory } from './resources/define-resource.ts';
 export { defineResource } from './resources/define-resource.ts';
 export { directory } from './resources/directory.ts';
 export { download } from './resources/download.ts';
@@ -70,5 +116,7 @@ export { unit } from './resources/unit.ts';
 export { unitFile } from './resources/unit-file.ts';
 export { user } from './resources/user.ts';
 export { secret } from './secrets/secret.ts';
-export { LabError } from './shared/errors.ts';
+export type { ExitCode, LabErrorDetails, SourceLocation } from './shared/errors.ts';
+export { exitCodes, LabError } from './shared/errors.ts';
 export { Secret } from './shared/secret.ts';
+export type { BecomeMethod, ConnectionFallback, ConnectionSettings } from './transport/contract.ts';

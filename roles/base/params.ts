@@ -2,12 +2,13 @@ import { Secret, z } from '../../src/index.ts';
 import { canBecomeRoot, hasKey } from './access.ts';
 
 const admin = z.strictObject({
+  /** Name of the account. */
   name: z.string().regex(/^[a-z_][a-z0-9_-]{0,31}$/, { error: 'a user name such as "ada"' }),
   /** Full name. */
   comment: z.string().optional(),
   /** Public keys, as lines of authorized_keys. */
   keys: z.array(z.string()).default([]),
-  /** Takes away every key that is not in `keys`. Default false. */
+  /** Takes away every key that is not in `keys`. */
   exclusiveKeys: z.boolean().default(false),
   /** Keys that are taken away where they are found. */
   revokedKeys: z.array(z.string()).default([]),
@@ -18,7 +19,7 @@ const admin = z.strictObject({
   sudo: z.enum(['free', 'password', 'none']).optional(),
   /** As crypt(5) writes it; `mkpasswd --method=yescrypt` makes one. */
   passwordHash: z.instanceof(Secret).optional(),
-  /** Absolute path. Default `/bin/bash` where every system has it, else the system's own default. */
+  /** Login shell. Default `/bin/bash` where every system has it, else the system's own default. */
   shell: z.string().startsWith('/').optional(),
   /** Further groups; they must exist. */
   groups: z.array(z.string()).default([]),
@@ -38,7 +39,7 @@ const sshdKeyword = z
   );
 
 const sshd = z.strictObject({
-  /** Default true. */
+  /** Whether the role looks after sshd at all: who may log in, and with which algorithms. */
   harden: z.boolean().default(true),
   /**
    * `auto` never locks anybody out: `no` when an admin who can become root is who `lab` logs in as, else only with a key
@@ -52,11 +53,11 @@ const sshd = z.strictObject({
 });
 
 const upgrades = z.strictObject({
-  /** Installs security updates every day. Only where apt is. Default true. */
+  /** Installs security updates every day. Only where apt is. */
   enabled: z.boolean().default(true),
-  /** Reboots by itself when an update needs it. Default false. */
+  /** Reboots by itself when an update needs it. */
   reboot: z.boolean().default(false),
-  /** Time of day for that, in the host's time zone. Default `04:30`. */
+  /** Time of day for that, in the host's time zone. */
   rebootTime: z
     .string()
     .regex(/^([01]\d|2[0-3]):[0-5]\d$/, { error: 'a time of day such as "04:30"' })
@@ -69,13 +70,13 @@ const upgrades = z.strictObject({
 });
 
 const journald = z.strictObject({
-  /** Largest size of the journal on disk. Default `500M`; `null` leaves journald's settings alone. */
+  /** Largest size of the journal on disk; `null` leaves journald's settings alone. */
   maxUse: z
     .string()
     .regex(/^\d+[KMGT]?$/, { error: 'a size such as "500M"' })
     .nullable()
     .default('500M'),
-  /** Oldest entry, as in systemd.time(7). Default `3month`. */
+  /** Oldest entry, as in systemd.time(7). */
   maxAge: z
     .string()
     .regex(/^\d+\s*[a-z]*$/, { error: 'a span such as "3month"' })
@@ -83,7 +84,7 @@ const journald = z.strictObject({
 });
 
 const timeSync = z.strictObject({
-  /** Default `timesyncd`. `none` leaves it to the host. */
+  /** Who keeps the time; `none` leaves it to the host. */
   with: z.enum(['timesyncd', 'chrony', 'none']).default('timesyncd'),
   /** Names or addresses of time servers. Default: those of the distribution. */
   servers: z.array(z.string().regex(/^[A-Za-z0-9.:_-]+$/, { error: 'a host name or address' })).default([]),
@@ -110,16 +111,19 @@ const networkDefaults: Readonly<Record<string, number>> = {
 /** Everything is optional: `base` alone makes a sound host. */
 export const params = z
   .strictObject({
-    /** Default: the host's name in the inventory. `null` leaves it alone. */
+    /** Name that the host gives itself. Default: its name in the inventory. `null` leaves it alone. */
     hostname: z.string().nullable().optional(),
-    /** Default `Etc/UTC`. `null` leaves it alone. */
+    /** Name of the time zone, as in `/usr/share/zoneinfo`. `null` leaves it alone. */
     timezone: z.string().nullable().default('Etc/UTC'),
     packages: z
       .strictObject({
+        /** Packages that every host has; the role adds what the rest of it needs. */
         install: z.array(z.string()).default(['ca-certificates', 'curl']),
+        /** Packages that no host has. */
         remove: z.array(z.string()).default([]),
       })
       .prefault({}),
+    /** People who administer the host; an account each. */
     admins: z.array(admin).default([]),
     /** Accounts that go, with their keys; their home directories stay. */
     formerAdmins: z.array(z.string()).default([]),

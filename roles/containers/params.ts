@@ -25,10 +25,12 @@ export const params = z.strictObject({
   /** Bounds of the log of a container, where it is a file of the engine's. */
   log: z
     .strictObject({
+      /** Of one file. */
       maxSize: z
         .string()
         .regex(/^[1-9]\d*[kmg]$/, { error: 'a size such as "10m"' })
         .default('10m'),
+      /** How many are kept. */
       maxFiles: z.int().min(1).max(100).default(3),
     })
     .prefault({}),

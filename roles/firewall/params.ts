@@ -31,12 +31,22 @@ export const params = z.strictObject({
   ping: z.enum(['all', 'inside', 'none']).default('all'),
   /** New SSH connections that one address of the internet may make; null is as many as it likes. */
   sshRate: z
-    .strictObject({ rate: rate.default('30/minute'), burst: z.int().min(1).max(10_000).default(60) })
+    .strictObject({
+      /** So many on average. */
+      rate: rate.default('30/minute'),
+      /** So many at once, before that counts. */
+      burst: z.int().min(1).max(10_000).default(60),
+    })
     .nullable()
     .default({ rate: '30/minute', burst: 60 }),
   /** New connections of any kind that one address of the internet may make. */
   connectionRate: z
-    .strictObject({ rate: rate.default('200/second'), burst: z.int().min(1).max(100_000).default(2000) })
+    .strictObject({
+      /** So many on average. */
+      rate: rate.default('200/second'),
+      /** So many at once, before that counts. */
+      burst: z.int().min(1).max(100_000).default(2000),
+    })
     .nullable()
     .default({ rate: '200/second', burst: 2000 }),
   /** Writes what is denied to the kernel's log, ten a minute at most. */

@@ -47,10 +47,12 @@ export const params = z.strictObject({
   /** Access log of the gateway; its files together are `maxSize` times `keep` at most. */
   log: z
     .strictObject({
+      /** Of one file. */
       maxSize: z
         .string()
         .regex(/^[1-9]\d*MiB$/, { error: 'a size such as "20MiB"' })
         .default('20MiB'),
+      /** How many are kept. */
       keep: z.int().min(1).max(1000).default(5),
     })
     .prefault({}),
@@ -71,6 +73,7 @@ export const params = z.strictObject({
     .strictObject({
       /** Failures within ten minutes. */
       failures: z.int().min(1).max(1000).default(10),
+      /** For how long. */
       minutes: z.int().min(1).max(525_600).default(60),
     })
     .nullable()

@@ -19,7 +19,7 @@ export interface TypedInventory<
   readonly services: ReadonlyMap<ServiceName, Service>;
 }
 
-type KeyOf<Section> = Section extends ReadonlyMap<infer Name extends string, unknown> ? Name : never;
+export type KeyOf<Section> = Section extends ReadonlyMap<infer Name extends string, unknown> ? Name : never;
 /** `'nas' | 'node1' | …` */
 export type HostNameOf<I extends Inventory> = KeyOf<I['hosts']>;
 /** `'home' | 'gateway' | …` */

@@ -181,4 +181,4 @@ export interface FallbackInput extends FallbackDefaultsInput {
   readonly address?: string | undefined;
 }
 
-type OneOrMore<T> = T | readonly T[];
+export type OneOrMore<T> = T | readonly T[];

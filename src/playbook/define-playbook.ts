@@ -44,7 +44,7 @@ export interface PlayInput<I extends Inventory = Inventory> {
 }
 
 /** A role whatever its parameters. */
-type AnyRole = Pick<Role, 'roleName'> & { readonly definition: { readonly name: string } };
+export type AnyRole = Pick<Role, 'roleName'> & { readonly definition: { readonly name: string } };
 
 /**
  * Defines a playbook: which hosts get which roles. The hosts of a play are checked against the inventory by the compiler

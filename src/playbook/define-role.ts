@@ -8,7 +8,7 @@ import type { AnySchema, Role, RoleDefinition, RoleUse } from './contract.ts';
 const definedRoles = new WeakSet<object>();
 const roleName = /^[a-z][a-z0-9-]*$/;
 
-type NoParams = z.ZodObject<Record<never, never>>;
+export type NoParams = z.ZodObject<Record<never, never>>;
 
 /** A role's definition; `params` may be left out by a role that has none. */
 export type RoleInput<Name extends string, Schema extends AnySchema> = Omit<RoleDefinition<Name, Schema>, 'params'> & {

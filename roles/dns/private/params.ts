@@ -15,6 +15,7 @@ const visible = /^[\x20-\x7e]*$/;
 
 const upstream = z
   .strictObject({
+    /** Of the server that is asked. */
     address,
     /** Default 853, without TLS 53. */
     port: port.optional(),
@@ -28,11 +29,13 @@ const upstream = z
     path: ['name'],
   });
 
-/** A name without a domain (`printer`, `_sip._tcp`) stands below the own one. */
 const record = z
   .strictObject({
+    /** Without a domain (`printer`, `_sip._tcp`) it stands below the own one. */
     name: dnsName,
+    /** Of the record. */
     type: z.enum(['A', 'AAAA', 'CNAME', 'MX', 'SRV', 'TXT', 'CAA']),
+    /** As in a zone file, names without a dot at the end. */
     value: z.string().min(1).max(2000).regex(visible, { error: 'visible ASCII characters' }),
   })
   .superRefine(({ type, value }, context) => {

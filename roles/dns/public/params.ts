@@ -21,9 +21,12 @@ const rfc2136 = z.strictObject({
   type: z.literal('rfc2136'),
   /** The primary server of the zone. */
   server,
+  /** Of that server. */
   port: port.default(53),
   key: z.strictObject({
+    /** Of the key, on the server. */
     name: z.string().regex(/^[A-Za-z0-9_][A-Za-z0-9._-]{0,200}$/, { error: 'the name of a key, as the server has it' }),
+    /** Of the key, on the server. */
     algorithm: z.enum(['hmac-sha256', 'hmac-sha384', 'hmac-sha512']).default('hmac-sha256'),
     /** In base64. */
     secret,
@@ -35,6 +38,7 @@ const cloudflare = z.strictObject({
   type: z.literal('cloudflare'),
   /** With the permissions Zone:Read and DNS:Edit for this zone, and no more. */
   token: secret,
+  /** Another address of it. */
   api: z
     .url({ protocol: /^https$/, error: 'an address that begins with https://' })
     .default('https://api.cloudflare.com/client/v4'),
@@ -48,7 +52,9 @@ const own = z.strictObject({ type: z.literal('authoritative') });
 /** A zone file for a server that somebody else set up. All of the zone is in it. */
 const asFile = z.strictObject({
   type: z.literal('file'),
+  /** Where the zone file lies on this host. */
   path: z.string().regex(/^(\/[A-Za-z0-9._@-]+)+$/, { error: 'an absolute path' }),
+  /** Those of the zone. */
   nameservers: z.array(absoluteName).min(1),
   /** Address of the person in charge, with a dot for the "@"; default `hostmaster.ZONE.` */
   contact: absoluteName.optional(),
@@ -59,15 +65,18 @@ const asFile = z.strictObject({
 const record = z.strictObject({
   /** `@`, `mail`, or absolute with a dot at its end. */
   name: z.string().min(1),
+  /** Of the record. */
   type: z.enum(recordTypes),
   /** As in a zone file; a TXT record is the text itself, without quotes, of any length. */
   value: z.string().min(1),
+  /** Seconds that others keep it. Default: that of the zone. */
   ttl: ttl.optional(),
   /** It is meant that the world sees an address which is not of a public network. */
   private: z.boolean().default(false),
 });
 
 const zone = z.strictObject({
+  /** Where the zone is kept. */
   provider: z.discriminatedUnion('type', [rfc2136, cloudflare, own, asFile]),
   /** Seconds that others keep an answer. */
   ttl: ttl.default(300),
@@ -75,6 +84,7 @@ const zone = z.strictObject({
   apex: z.boolean().default(false),
   /** Names that nobody declared lead to the gateways as well. */
   wildcard: z.boolean().default(false),
+  /** Records beside those of services; see [public zones](../../roles/dns/PUBLIC.md#what-is-in-a-zone). */
   records: z.array(record).default([]),
   /** Seconds that the name servers of the zone get to say the same after a change; 0 does not ask them. */
   agreeSeconds: z.int().min(0).max(3600).default(60),
