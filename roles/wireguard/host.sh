@@ -2,7 +2,7 @@
 # Managed by lab (role wireguard). What the tunnel needs beyond wg-quick(8): the keys that its configuration does not hold,
 # and the routes that say which interface carries which link.
 #
-# usage: lab-wireguard up|sync|back|start|stop|enable|disable|revive INTERFACE
+# usage: lab-wireguard up|sync|back|handback|start|stop|enable|disable|revive INTERFACE
 #        lab-wireguard routes LINKS-FILE INTERFACE…
 #        lab-wireguard require INTERFACE…
 #        lab-wireguard state INTERFACE…
@@ -66,6 +66,9 @@ sync_interface() {
 	trap 'exit 1' HUP INT TERM
 	left_out=
 	whole "$1" >"$temporary"
+	# Without one wg(8) takes another port at random, which the other ends learn only from the next packet that comes.
+	port=$(wg show "$1" listen-port)
+	grep -q '^ListenPort' "$temporary" || [ "$port" = 0 ] || sed -i "s/^\[Interface\]$/&\nListenPort = $port/" "$temporary"
 	wg syncconf "$1" "$temporary"
 	rm -f "$temporary"
 	trap - EXIT HUP INT TERM
@@ -86,6 +89,7 @@ addresses() {
 # to detect: on a busy machine that is later than the routes from this address, which it then refuses.
 add_ipv6() {
 	addresses "$1" 6 | while read -r address; do
+		! ip -6 -o address show dev "$1" 2>/dev/null | grep -q -F " ${address%/*}/" || continue
 		ip -6 address replace "$address" dev "$1" nodad || printf 'lab-wireguard: this kernel has no IPv6: %s is left out\n' "$address" >&2
 	done
 }
@@ -95,7 +99,25 @@ drop_addresses() {
 	for family in 4 6; do
 		ip "-$family" -o address show dev "$1" | while read -r _ _ _ address _; do
 			case $address in fe80:*) continue ;; esac
-			addresses "$1" "$family" | sed 's,^[^/]*$,&/128,' | grep -q -x -F "$address" || ip "-$family" address delete "$address" dev "$1"
+			addresses "$1" "$family" | sed 's,^[^/]*$,&/128,' | grep -q -x -F "$address" && continue
+			# The kernel has an IPv6 address once, whatever its length: another one would need it to go first. Only its route goes.
+			if addresses "$1" "$family" | grep -q -x -F "${address%/*}/128"; then
+				ip -6 address change "$address" dev "$1" noprefixroute
+			else
+				ip "-$family" address delete "$address" dev "$1"
+			fi
+		done
+	done
+}
+
+# What wg-quick(8) or networkd made of the same prefixes, when the interface was not the role's yet: it would win over ours.
+drop_doubles() {
+	for family in 4 6; do
+		ip "-$family" route show table main dev "$1" 2>/dev/null | while read -r prefix words; do
+			case " $words " in *' via '* | *' proto kernel '*) continue ;; *' proto static '*) origin=static ;; *' proto '*) continue ;; *) origin=boot ;; esac
+			whole=$prefix
+			case $prefix-$family in default-* | */*) ;; *-4) whole=$prefix/32 ;; *) whole=$prefix/128 ;; esac
+			! grep -q "^route replace $whole dev $1 " "$2" || ip "-$family" route delete "$prefix" dev "$1" proto "$origin"
 		done
 	done
 }
@@ -137,6 +159,7 @@ routes() {
 	for interface; do
 		present "$interface" || continue
 		[ ! -e "$folder/$interface.conf" ] || drop_addresses "$interface"
+		drop_doubles "$interface" "$file"
 		for family in 4 6; do
 			own_routes "$family" "$interface" | while read -r prefix table; do
 				grep -q "^route replace $prefix dev $interface " "$file" ||
@@ -179,6 +202,31 @@ gone() {
 	done
 }
 
+# Back to what somebody made by hand, with a new start: addresses, routes and commands are as its configuration says.
+hand_back() {
+	config=$folder/$1.conf
+	if [ ! -e "$config" ]; then
+		ip link delete dev "$1"
+		gone "$1"
+		systemctl restart systemd-networkd.service
+		return
+	fi
+	# With SaveConfig, wg-quick would write what runs now over it.
+	temporary=$(mktemp -p "$folder")
+	cp -p "$config" "$temporary"
+	if systemctl is-active --quiet "wg-quick@$1.service" 2>/dev/null; then
+		systemctl stop "wg-quick@$1.service"
+		gone "$1"
+		mv "$temporary" "$config"
+		systemctl start "wg-quick@$1.service"
+	else
+		wg-quick down "$1" || :
+		gone "$1"
+		mv "$temporary" "$config"
+		wg-quick up "$1"
+	fi
+}
+
 # What the plan has to know of running interfaces. No key but public ones is printed.
 state() {
 	for interface; do
@@ -204,6 +252,7 @@ sync)
 	;;
 # On the way back to what was before: a link that was ended for good since does not keep the others from it.
 back) present "$1" && sync_interface "$1" ;;
+handback) hand_back "$1" ;;
 start | enable | disable) service "$command" "$1" ;;
 stop)
 	service stop "$1"
