@@ -62,19 +62,47 @@ whole() {
 sync_interface() {
 	# In memory: what is removed from a disk may still be read from it.
 	temporary=$(mktemp -p /run)
-	trap 'rm -f "$temporary"' EXIT
+	trap 'rm -f "$temporary" "$temporary.set"' EXIT
 	trap 'exit 1' HUP INT TERM
 	left_out=
 	whole "$1" >"$temporary"
-	# Without one wg(8) takes another port at random, which the other ends learn only from the next packet that comes.
-	port=$(wg show "$1" listen-port)
-	grep -q '^ListenPort' "$temporary" || [ "$port" = 0 ] || sed -i "s/^\[Interface\]$/&\nListenPort = $port/" "$temporary"
-	wg syncconf "$1" "$temporary"
+	if keeps_port "$1"; then adjust "$1"; else wg syncconf "$1" "$temporary"; fi
 	rm -f "$temporary"
 	trap - EXIT HUP INT TERM
 	# wg(8) knows nothing of addresses. Those of before go with the routes from them.
 	addresses "$1" 4 | while read -r address; do ip -4 address replace "$address" dev "$1"; done
 	add_ipv6 "$1"
+}
+
+# Whether the port that it has by now is the one that it shall have; where none is named, any will do.
+keeps_port() {
+	wanted=$(sed -n 's/^ListenPort = //p' "$temporary")
+	port=$(wg show "$1" listen-port)
+	[ "$port" != 0 ] && [ "${wanted:-$port}" = "$port" ]
+}
+
+# wg syncconf always sets the port. A userspace implementation opens it anew then, and loses what comes meanwhile; without
+# one named, another is taken, which the other ends learn only from the next packet. So peers are set without it: what
+# the file does not say of them is said as none.
+adjust() {
+	for peer in $(wg show "$1" peers); do
+		grep -q -x -F "PublicKey = $peer" "$temporary" || wg set "$1" peer "$peer" remove
+	done
+	mark=$(grep -c '^FwMark' "$temporary") || :
+	awk -v mark="$mark" -v none=AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA= '
+		function end() {
+			if (peer && !key) print "PresharedKey = " none
+			if (peer && !alive) print "PersistentKeepalive = 0"
+		}
+		/^\[/ { end(); peer = $0 == "[Peer]"; key = 0; alive = 0 }
+		/^PresharedKey/ { key = 1 }
+		/^PersistentKeepalive/ { alive = 1 }
+		/^ListenPort/ { next }
+		{ print }
+		$0 == "[Interface]" && !mark { print "FwMark = 0" }
+		END { end() }' "$temporary" >"$temporary.set"
+	wg addconf "$1" "$temporary.set"
+	rm -f "$temporary.set"
 }
 
 # addresses INTERFACE FAMILY : those that its configuration gives it.

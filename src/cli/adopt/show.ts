@@ -1,4 +1,4 @@
-import { type Adoption, formatEntries, type Note } from '../../adopt/entries.ts';
+import { type Adoption, type Entries, formatEntries, type Note } from '../../adopt/entries.ts';
 import { jsonLine } from '../../report/json-renderer.ts';
 import { visibleLine } from '../../report/visible.ts';
 import type { LabError } from '../../shared/errors.ts';
@@ -28,6 +28,10 @@ export async function showAdoption(shown: Shown, errors: readonly LabError[], op
   ];
   process.stderr.write(`${told.join('\n')}\n`);
   for (const error of errors) printError(error);
+}
+
+export function hasEntries(entries: Entries): boolean {
+  return Object.values(entries).some((section) => Object.keys(section ?? {}).length > 0);
 }
 
 function section(title: string, notes: readonly Note[]): string[] {
