@@ -34,12 +34,16 @@ const subjects: Readonly<Record<string, Subject>> = {
     description: 'a tunnel of wg-quick or systemd-networkd → network, hosts, devices and parameters; keys stay',
     load: async () => (await import('./adopt/wireguard.ts')).adoptWireguard,
   },
+  ufw: {
+    description: 'rules of ufw → flows, the networks that they name, and the parameters of the role firewall',
+    load: async () => (await import('./adopt/ufw.ts')).adoptUfwRules,
+  },
 };
 
 export function register(program: Command): void {
   const command = program
     .command('adopt [what]')
-    .description('shows what was set up by hand as entries of the inventory: wireguard')
+    .description('shows what was set up by hand as entries of the inventory: wireguard, ufw')
     .option('-i, --inventory <file>', 'the inventory; default: that of this folder')
     .addOption(new Option('--format <form>', 'how entries are written').choices(['ts', 'yaml']).default('ts'))
     .option('--interface <name>', 'wireguard: which interface to take, on hosts that have several')
