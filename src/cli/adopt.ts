@@ -38,12 +38,16 @@ const subjects: Readonly<Record<string, Subject>> = {
     description: 'rules of ufw → flows, the networks that they name, and the parameters of the role firewall',
     load: async () => (await import('./adopt/ufw.ts')).adoptUfwRules,
   },
+  caddy: {
+    description: 'sites of a Caddyfile → services with public names, and the parameters of the role vps-gateway',
+    load: async () => (await import('./adopt/caddy.ts')).adoptCaddySites,
+  },
 };
 
 export function register(program: Command): void {
   const command = program
     .command('adopt [what]')
-    .description('shows what was set up by hand as entries of the inventory: wireguard, ufw')
+    .description('shows what was set up by hand as entries of the inventory: wireguard, ufw, caddy')
     .option('-i, --inventory <file>', 'the inventory; default: that of this folder')
     .addOption(new Option('--format <form>', 'how entries are written').choices(['ts', 'yaml']).default('ts'))
     .option('--interface <name>', 'wireguard: which interface to take, on hosts that have several')

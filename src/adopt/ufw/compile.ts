@@ -25,6 +25,14 @@ export function adoptUfw(found: readonly FoundUfw[], inventory: Inventory): Adop
       const fate = fateOf(rule, one, names, inventory);
       if ('instead' in fate) notes.push(noteOf(one.host, rule, fate.instead));
       else for (const flow of fate.flows) join(flows, flow);
+      if (rule.action === 'limit')
+        notes.push(
+          noteOf(
+            one.host,
+            rule,
+            'a flow; with nftables sshRate and connectionRate limit new connections, with ufw nothing does',
+          ),
+        );
       if (rule.isLogged)
         notes.push(noteOf(one.host, rule, 'params: { firewall: { log: true } }, with nftables, notes what is denied'));
     }
