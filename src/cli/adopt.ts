@@ -66,7 +66,9 @@ Examples:
   lab adopt
   lab adopt wireguard --limit vps,nas
   lab adopt wireguard --format yaml > adopted.yml
-  lab adopt wireguard --apply`,
+  lab adopt wireguard --apply
+  lab adopt ufw --limit vps
+  lab adopt caddy --limit vps --output json | jq .entries.services`,
     )
     .action(async (what: string | undefined, options: AdoptOptions) => {
       if (what === undefined) process.stdout.write(`${subjectLines().join('\n')}\n`);
