@@ -10,7 +10,7 @@ export function tunnelPermits(inventory: Inventory): Permit[] {
     const tunnel = tunnelParamsOf(host, inventory);
     if (tunnel === undefined) return [];
     const self = membersOf(inventory, tunnel).find((member) => member.host === host.name);
-    if (self?.gateway !== true && tunnel.topology !== 'mesh') return [];
+    if (self?.gateway !== true && tunnel.topology !== 'mesh' && !tunnel.listen) return [];
     const ports = [{ first: tunnel.port, last: tunnel.port + slots.length - 1 }];
     const reason = `the tunnel ${tunnel.network}`;
     return [

@@ -2,7 +2,7 @@
 # Managed by lab (role wireguard). What the tunnel needs beyond wg-quick(8): the keys that its configuration does not hold,
 # and the routes that say which interface carries which link.
 #
-# usage: lab-wireguard up|sync|back|start|stop|enable|disable|revive INTERFACE
+# usage: lab-wireguard up|sync|back|handback|start|stop|enable|disable|revive INTERFACE
 #        lab-wireguard routes LINKS-FILE INTERFACE…
 #        lab-wireguard require INTERFACE…
 #        lab-wireguard state INTERFACE…
@@ -62,16 +62,47 @@ whole() {
 sync_interface() {
 	# In memory: what is removed from a disk may still be read from it.
 	temporary=$(mktemp -p /run)
-	trap 'rm -f "$temporary"' EXIT
+	trap 'rm -f "$temporary" "$temporary.set"' EXIT
 	trap 'exit 1' HUP INT TERM
 	left_out=
 	whole "$1" >"$temporary"
-	wg syncconf "$1" "$temporary"
+	if keeps_port "$1"; then adjust "$1"; else wg syncconf "$1" "$temporary"; fi
 	rm -f "$temporary"
 	trap - EXIT HUP INT TERM
 	# wg(8) knows nothing of addresses. Those of before go with the routes from them.
 	addresses "$1" 4 | while read -r address; do ip -4 address replace "$address" dev "$1"; done
 	add_ipv6 "$1"
+}
+
+# Whether the port that it has by now is the one that it shall have; where none is named, any will do.
+keeps_port() {
+	wanted=$(sed -n 's/^ListenPort = //p' "$temporary")
+	port=$(wg show "$1" listen-port)
+	[ "$port" != 0 ] && [ "${wanted:-$port}" = "$port" ]
+}
+
+# wg syncconf always sets the port. A userspace implementation opens it anew then, and loses what comes meanwhile; without
+# one named, another is taken, which the other ends learn only from the next packet. So peers are set without it: what
+# the file does not say of them is said as none.
+adjust() {
+	for peer in $(wg show "$1" peers); do
+		grep -q -x -F "PublicKey = $peer" "$temporary" || wg set "$1" peer "$peer" remove
+	done
+	mark=$(grep -c '^FwMark' "$temporary") || :
+	awk -v mark="$mark" -v none=AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA= '
+		function end() {
+			if (peer && !key) print "PresharedKey = " none
+			if (peer && !alive) print "PersistentKeepalive = 0"
+		}
+		/^\[/ { end(); peer = $0 == "[Peer]"; key = 0; alive = 0 }
+		/^PresharedKey/ { key = 1 }
+		/^PersistentKeepalive/ { alive = 1 }
+		/^ListenPort/ { next }
+		{ print }
+		$0 == "[Interface]" && !mark { print "FwMark = 0" }
+		END { end() }' "$temporary" >"$temporary.set"
+	wg addconf "$1" "$temporary.set"
+	rm -f "$temporary.set"
 }
 
 # addresses INTERFACE FAMILY : those that its configuration gives it.
@@ -86,6 +117,7 @@ addresses() {
 # to detect: on a busy machine that is later than the routes from this address, which it then refuses.
 add_ipv6() {
 	addresses "$1" 6 | while read -r address; do
+		! ip -6 -o address show dev "$1" 2>/dev/null | grep -q -F " ${address%/*}/" || continue
 		ip -6 address replace "$address" dev "$1" nodad || printf 'lab-wireguard: this kernel has no IPv6: %s is left out\n' "$address" >&2
 	done
 }
@@ -95,7 +127,25 @@ drop_addresses() {
 	for family in 4 6; do
 		ip "-$family" -o address show dev "$1" | while read -r _ _ _ address _; do
 			case $address in fe80:*) continue ;; esac
-			addresses "$1" "$family" | sed 's,^[^/]*$,&/128,' | grep -q -x -F "$address" || ip "-$family" address delete "$address" dev "$1"
+			addresses "$1" "$family" | sed 's,^[^/]*$,&/128,' | grep -q -x -F "$address" && continue
+			# The kernel has an IPv6 address once, whatever its length: another one would need it to go first. Only its route goes.
+			if addresses "$1" "$family" | grep -q -x -F "${address%/*}/128"; then
+				ip -6 address change "$address" dev "$1" noprefixroute
+			else
+				ip "-$family" address delete "$address" dev "$1"
+			fi
+		done
+	done
+}
+
+# What wg-quick(8) or networkd made of the same prefixes, when the interface was not the role's yet: it would win over ours.
+drop_doubles() {
+	for family in 4 6; do
+		ip "-$family" route show table main dev "$1" 2>/dev/null | while read -r prefix words; do
+			case " $words " in *' via '* | *' proto kernel '*) continue ;; *' proto static '*) origin=static ;; *' proto '*) continue ;; *) origin=boot ;; esac
+			whole=$prefix
+			case $prefix-$family in default-* | */*) ;; *-4) whole=$prefix/32 ;; *) whole=$prefix/128 ;; esac
+			! grep -q "^route replace $whole dev $1 " "$2" || ip "-$family" route delete "$prefix" dev "$1" proto "$origin"
 		done
 	done
 }
@@ -137,6 +187,7 @@ routes() {
 	for interface; do
 		present "$interface" || continue
 		[ ! -e "$folder/$interface.conf" ] || drop_addresses "$interface"
+		drop_doubles "$interface" "$file"
 		for family in 4 6; do
 			own_routes "$family" "$interface" | while read -r prefix table; do
 				grep -q "^route replace $prefix dev $interface " "$file" ||
@@ -179,6 +230,31 @@ gone() {
 	done
 }
 
+# Back to what somebody made by hand, with a new start: addresses, routes and commands are as its configuration says.
+hand_back() {
+	config=$folder/$1.conf
+	if [ ! -e "$config" ]; then
+		ip link delete dev "$1"
+		gone "$1"
+		systemctl restart systemd-networkd.service
+		return
+	fi
+	# With SaveConfig, wg-quick would write what runs now over it.
+	temporary=$(mktemp -p "$folder")
+	cp -p "$config" "$temporary"
+	if systemctl is-active --quiet "wg-quick@$1.service" 2>/dev/null; then
+		systemctl stop "wg-quick@$1.service"
+		gone "$1"
+		mv "$temporary" "$config"
+		systemctl start "wg-quick@$1.service"
+	else
+		wg-quick down "$1" || :
+		gone "$1"
+		mv "$temporary" "$config"
+		wg-quick up "$1"
+	fi
+}
+
 # What the plan has to know of running interfaces. No key but public ones is printed.
 state() {
 	for interface; do
@@ -204,6 +280,7 @@ sync)
 	;;
 # On the way back to what was before: a link that was ended for good since does not keep the others from it.
 back) present "$1" && sync_interface "$1" ;;
+handback) hand_back "$1" ;;
 start | enable | disable) service "$command" "$1" ;;
 stop)
 	service stop "$1"

@@ -20,8 +20,10 @@ export interface Peer {
   readonly name: string;
   /** What may come from it and is sent to it; each prefix belongs to one peer. */
   readonly allowedIps: readonly string[];
-  /** The address where this member can dial it. */
+  /** The address, or name, where this member can dial it. */
   readonly dial: string | null;
+  /** Its first interface and port. */
+  readonly base: Pick<Params, 'interface' | 'port'>;
   /** Seconds; 0 is never. */
   readonly keepalive: number;
   readonly isDevice: boolean;
@@ -84,7 +86,7 @@ export function tunnelOf(host: Host, inventory: Inventory, params: Params): Tunn
   return {
     addresses: self.addresses,
     peers: peers.map((peer) => ({ ...peer, allowedIps: withoutOwnNetworks(peer.allowedIps, host, inventory) })),
-    listens: self.gateway || params.topology === 'mesh',
+    listens: self.gateway || params.topology === 'mesh' || params.listen,
     forwards: self.gateway || self.sites.length > 0,
     internet: byTunnel || (!self.gateway && isReachedByTunnel(host, inventory)) ? (first?.host ?? null) : null,
   };
@@ -143,6 +145,7 @@ function peersOfGateway(self: Member, members: readonly Member[], inventory: Inv
       // The others find the devices behind the gateway that they dial.
       allowedIps: [...ownPrefixes(member), ...(member === first ? deviceAddresses : [])],
       dial: member.gateway ? publicAddress(member, inventory) : null,
+      base: baseOf(member.host, inventory, params),
       keepalive: 0,
       isDevice: false,
     }));
@@ -153,6 +156,7 @@ function peersOfGateway(self: Member, members: readonly Member[], inventory: Inv
       name,
       allowedIps: addresses.map(alone),
       dial: null,
+      base: baseOf(name, inventory, params),
       keepalive: 0,
       isDevice: true,
     })),
@@ -186,6 +190,7 @@ function peersOfSpoke(
           ? [...prefixes, ...gateway.sites, ...viaFirst, `${linkLocalOf(gateway.host)}/128`]
           : ownPrefixes(gateway),
       dial: publicAddress(gateway, inventory),
+      base: baseOf(gateway.host, inventory, params),
       keepalive: params.keepalive,
       isDevice: false,
     })),
@@ -193,6 +198,7 @@ function peersOfSpoke(
       name: member.host,
       allowedIps: ownPrefixes(member),
       dial: commonNetwork(self, member, inventory, params) ?? null,
+      base: baseOf(member.host, inventory, params),
       keepalive: 0,
       isDevice: false,
     })),
@@ -208,7 +214,22 @@ export function alone(address: string): string {
   return `${address}/${address.includes(':') ? 128 : 32}`;
 }
 
+/** Hosts may have a first interface or port of their own. */
+function baseOf(host: string, inventory: Inventory, params: Params): Peer['base'] {
+  const { interface: name, port } = params;
+  return { interface: name, port, ...named(inventory.hosts.get(host)?.params.get('wireguard')) };
+}
+
+function named(given: Readonly<Record<string, unknown>> = {}): Partial<Peer['base']> {
+  return {
+    ...(typeof given.interface === 'string' ? { interface: given.interface } : {}),
+    ...(typeof given.port === 'number' ? { port: given.port } : {}),
+  };
+}
+
 function publicAddress({ host }: Member, inventory: Inventory): string | null {
+  const given = inventory.hosts.get(host)?.params.get('wireguard')?.endpoint;
+  if (typeof given === 'string') return given;
   const { addresses } = inventory.hosts.get(host) ?? { addresses: new Map<string, readonly string[]>() };
   const open = [...addresses].find(([name]) => inventory.networks.get(name)?.public === true)?.[1][0];
   const other = [...addresses].find(([name]) => inventory.networks.get(name)?.tunnel !== true)?.[1][0];

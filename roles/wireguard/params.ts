@@ -20,6 +20,13 @@ export const params = z.strictObject({
     .min(1)
     .max(65535 - slots.length + 1)
     .default(51820),
+  /** Keep `port` also where nobody dials this host. Default: those that are dialled listen on it, the others on any. */
+  listen: z.boolean().default(false),
+  /** Where the others dial this host, when that is no address of the inventory: a name (DDNS), or the address of a router. */
+  endpoint: z
+    .string()
+    .regex(/^[A-Za-z0-9](?:[A-Za-z0-9.:-]{0,251}[A-Za-z0-9.:])?$/, { error: 'a name or an address, without a port' })
+    .optional(),
   /** `hub`: everybody talks through the gateways. `mesh`: hosts on a common network also talk directly. */
   topology: z.enum(['hub', 'mesh']).default('hub'),
   /** Members that the others dial. Default: those with an address on a public network. */

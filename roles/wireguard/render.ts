@@ -65,7 +65,7 @@ export function renderConfig(
       '[Peer]',
       `PublicKey = ${end.peerKey}`,
       `AllowedIPs = ${[...model.allowedIps, ...internetOf(tunnel, peer)].join(', ')}`,
-      ...(model.dial === null ? [] : [`Endpoint = ${endpoint(model.dial, portOf(params, end.peerInterface))}`]),
+      ...(model.dial === null ? [] : [`Endpoint = ${endpoint(model.dial, portOf(model.base, end.peerInterface))}`]),
       ...(model.keepalive === 0 ? [] : [`PersistentKeepalive = ${model.keepalive}`]),
     ];
   });

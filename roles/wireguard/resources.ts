@@ -1,4 +1,7 @@
 import { type Change, defineResource, type Facts, KnownAfterApply, Secret, type Step, z } from '../../src/index.ts';
+import { nothingFound, readFound } from './found/found.ts';
+import { handBack, keptKey, keptPresharedKey, networkdFiles } from './found/take-over.ts';
+import { interfacesOf } from './params.ts';
 import { configFile, hostScript, keyFile, peersIn, presharedKeyFile, publicKeyFile, routesIn } from './render.ts';
 
 const names = z.array(z.string());
@@ -30,12 +33,16 @@ export const tunnelKeys = defineResource({
     withPreshared: z.boolean().default(false),
   }),
   id: ({ tunnel }) => tunnel,
-  async read(host, { interfaces, retired, withPreshared }) {
-    const missing = await Promise.all(interfaces.map((name) => host.file(publicKeyFile(name))));
+  async read(host, { tunnel, interfaces, retired, withPreshared }) {
+    const [found, ...missing] = await Promise.all([
+      interfaces.length === 0 ? nothingFound : readFound(host, interfacesOf({ interface: tunnel })),
+      ...interfaces.map((name) => host.file(publicKeyFile(name))),
+    ]);
     const left = await Promise.all(
       retired.flatMap((name) => [keyFile(name), publicKeyFile(name)]).map((path) => host.file(path)),
     );
     return {
+      found,
       missing: interfaces.filter((_, index) => missing[index]?.kind === 'absent'),
       left: [
         ...left.filter(({ kind }) => kind !== 'absent').map(({ path }) => path),
@@ -43,18 +50,21 @@ export const tunnelKeys = defineResource({
       ],
     };
   },
-  diff(_, { missing, left }): readonly Change[] {
+  diff({ interfaces }, { found, missing, left }): readonly Change[] {
     return [
-      ...missing.map((name): Change => {
-        const files = [keyFile(name), publicKeyFile(name)];
-        return {
-          attribute: `key of ${name}`,
-          before: null,
-          after: 'made on the host',
-          apply: [{ do: 'run', argv: ['sh', '-c', makeKey, 'lab-wireguard-key', ...files] }],
-          revert: [{ do: 'run', argv: ['rm', '-f', ...files] }],
-        };
-      }),
+      ...interfaces.flatMap((name) => keptKey(name, found, !missing.includes(name))),
+      ...missing
+        .filter((name) => !found.interfaces.has(name))
+        .map((name): Change => {
+          const files = [keyFile(name), publicKeyFile(name)];
+          return {
+            attribute: `key of ${name}`,
+            before: null,
+            after: 'made on the host',
+            apply: [{ do: 'run', argv: ['sh', '-c', makeKey, 'lab-wireguard-key', ...files] }],
+            revert: [{ do: 'run', argv: ['rm', '-f', ...files] }],
+          };
+        }),
       ...(left.length === 0
         ? []
         : [
@@ -75,7 +85,12 @@ const wantedInterface = z.strictObject({
   config: z.string(),
   /** Preshared keys of this interface: whose, and those that are to be written. */
   presharedKeys: z.array(
-    z.strictObject({ peer: z.string(), fingerprint: z.string(), secret: z.instanceof(Secret).optional() }),
+    z.strictObject({
+      peer: z.string(),
+      peerKey: z.string().nullable(),
+      fingerprint: z.string(),
+      secret: z.instanceof(Secret).optional(),
+    }),
   ),
 });
 
@@ -98,9 +113,8 @@ export const tunnelInterfaces = defineResource({
   }),
   id: ({ tunnel }) => tunnel,
   async read(host, { wanted, all }) {
-    const [system, configs, publicKeys, units, running, psks] = await Promise.all([
-      host.system(),
-      Promise.all(all.map((name) => host.content(configFile(name)))),
+    const [found, publicKeys, units, running, psks] = await Promise.all([
+      readFound(host, all),
       Promise.all(all.map((name) => host.content(publicKeyFile(name)))),
       // Asked in any case, so that it costs no round trip of its own; without systemd there are no units.
       Promise.all(wanted.map(({ name }) => host.unit(`wg-quick@${name}.service`).catch(unlessSystemd(host)))),
@@ -112,8 +126,7 @@ export const tunnelInterfaces = defineResource({
       ),
     ]);
     return {
-      system,
-      configs: new Map(all.map((name, index) => [name, textOf(configs[index])])),
+      found,
       publicKeys: new Map(all.map((name, index) => [name, textOf(publicKeys[index])?.trim() ?? null])),
       units: new Map(wanted.map(({ name }, index) => [name, units[index] ?? null])),
       running,
@@ -123,10 +136,15 @@ export const tunnelInterfaces = defineResource({
   diff({ wanted, all, final, keepPreshared, dead }, current): readonly Change[] {
     const changes: Change[] = [];
     for (const { name, config, presharedKeys } of wanted) {
-      const isUp = current.running.interfaces.has(name);
-      for (const { peer, fingerprint, secret } of presharedKeys) {
+      const made = current.found.interfaces.get(name);
+      const isUp = current.running.interfaces.has(name) || made !== undefined;
+      for (const { peer, peerKey, fingerprint, secret } of presharedKeys) {
         const path = presharedKeyFile(name, peer);
-        if (secret === undefined || current.psks.get(path) === fingerprint) continue;
+        if (current.psks.get(path) === fingerprint) continue;
+        if (secret === undefined) {
+          if (made !== undefined) changes.push(...keptPresharedKey(name, peer, made, { peerKey, fingerprint }));
+          continue;
+        }
         changes.push({
           attribute: `preshared key with ${peer}`,
           before: current.psks.get(path) === null ? null : 'another one',
@@ -135,7 +153,8 @@ export const tunnelInterfaces = defineResource({
           revert: [{ do: 'restore', path }, ...(isUp ? [script('back', name)] : [])],
         });
       }
-      const before = current.configs.get(name) ?? null;
+      const before = current.found.configs.get(name) ?? null;
+      const aside = networkdFiles(name, current.found);
       const newKeys = changes.length > 0 && presharedKeys.some(({ secret }) => secret !== undefined);
       const differs = !samePeers(peersIn(config), current.running.peers.get(name));
       const key = current.publicKeys.get(name) ?? null;
@@ -143,16 +162,20 @@ export const tunnelInterfaces = defineResource({
       if (before !== config) {
         changes.push({
           attribute: `configuration of ${name}`,
-          before: before === null ? null : withoutKeys(before),
+          before,
           after: config,
           apply: [
             { do: 'write', path: configFile(name), content: config, mode: '0600', owner: 'root', group: 'root' },
+            ...aside.map((path): Step => ({ do: 'remove', path })),
             ...(isUp ? [script('sync', name)] : []),
           ],
           // A peer that is gone for good does not come back by its old configuration.
           revert: final
             ? []
-            : [{ do: 'restore', path: configFile(name) }, ...(isUp && before !== null ? [script('back', name)] : [])],
+            : [
+                ...[configFile(name), ...aside].map((path): Step => ({ do: 'restore', path })),
+                ...(made !== undefined ? [handBack(name)] : isUp && before !== null ? [script('back', name)] : []),
+              ],
           risk,
         });
       } else if (isUp && (differs || newKeys || keyDiffers))
@@ -190,7 +213,7 @@ export const tunnelInterfaces = defineResource({
     );
     for (const name of all) {
       if (wanted.some((one) => one.name === name)) continue;
-      const before = current.configs.get(name) ?? null;
+      const before = current.found.configs.get(name) ?? null;
       if (before === null && !current.running.interfaces.has(name)) continue;
       changes.push({
         attribute: name,
@@ -283,11 +306,6 @@ export const tunnelLinks = defineResource({
     ];
   },
 });
-
-/** One that somebody made by hand holds keys, which nobody has to see. */
-function withoutKeys(config: string): string {
-  return config.replaceAll(/^(\s*(?:PrivateKey|PresharedKey)\s*=).*$/gim, '$1 (hidden)');
-}
 
 function unlessSystemd(host: Facts) {
   return async (error: unknown): Promise<null> => {

@@ -1,5 +1,16 @@
-import { file, packages, type ResourceTree, type RoleContext, type SystemFact, sysctl } from '../../src/index.ts';
+import {
+  type ExportContext,
+  type Exports,
+  file,
+  packages,
+  type ResourceTree,
+  type RoleContext,
+  type SystemFact,
+  sysctl,
+} from '../../src/index.ts';
 import { readRoleFile } from '../../src/shared/own-package.ts';
+import { readFound } from './found/found.ts';
+import { stateOfFound } from './found/match.ts';
 import { mainInterface, type NewPresharedKey, newPresharedKey, type States, wantedLinks } from './links.ts';
 import { type Tunnel, tunnelOf } from './mesh.ts';
 import { interfacesOf, type Params } from './params.ts';
@@ -41,7 +52,11 @@ export async function declareTunnel(
   const system = await context.system();
   return [
     // What wireguard-tools recommends is a kernel with the module: a container or a host with a kernel of its own has no use for it.
-    packages({ names: packagesFor(system), recommends: false }),
+    packages({
+      names: packagesFor(system),
+      recommends: false,
+      unless: { [userspaceProgram]: '/sys/module/wireguard' },
+    }),
     file({ path: hostScript, content: readRoleFile('wireguard/host.sh'), mode: '0755' }),
     tunnel.forwards && [
       sysctl({ key: 'net.ipv4.ip_forward', value: '1' }),
@@ -105,7 +120,7 @@ function linked(
         presharedKeys: peersOn(name, links).flatMap(({ peer, end }) =>
           end.presharedKey === null
             ? []
-            : [{ peer, fingerprint: end.presharedKey, secret: secretOf(`${peer} ${name}`) }],
+            : [{ peer, peerKey: end.peerKey, fingerprint: end.presharedKey, secret: secretOf(`${peer} ${name}`) }],
         ),
       })),
     }),
@@ -140,6 +155,15 @@ export function withoutTunnel(params: Params): ResourceTree {
   ];
 }
 
+/** The tunnel as the files of a host say it is, or as somebody has made it by hand; null without a key. */
+export async function exportState(context: ExportContext<Params>): Promise<Exports | null> {
+  const { host, inventory, params, facts } = context;
+  const [told, { interfaces }] = await Promise.all([readState(context), readFound(facts, interfacesOf(params))]);
+  const found = interfaces.get(params.interface);
+  if (found === undefined || params.state === 'absent') return told;
+  return exportsOf(stateOfFound(params.interface, found, tunnelOf(host, inventory, params), inventory, params));
+}
+
 /** The tunnel as the files of a host say it is; null without a key. */
 export async function readState({
   params,
@@ -147,7 +171,7 @@ export async function readState({
 }: {
   readonly params: Params;
   readonly facts: { content(path: string): Promise<Uint8Array | null> };
-}): Promise<Readonly<Record<string, string>> | null> {
+}): Promise<Exports | null> {
   const all = interfacesOf(params);
   const text = (content: Uint8Array | null) => (content === null ? '' : Buffer.from(content).toString());
   const [links, ...keys] = await Promise.all(
@@ -160,7 +184,9 @@ export async function readState({
   return known.length === 0 ? null : exportsOf({ keys: new Map(known), links: parseLinks(links ?? '') });
 }
 
+const userspaceProgram = 'wireguard-go';
+
 /** wireguard-go is for kernels without the module; wg-quick takes it only then. */
 function packagesFor({ packageManager }: SystemFact): string[] {
-  return packageManager === 'apt' ? ['wireguard-tools', 'wireguard-go', 'iproute2'] : ['wireguard-tools', 'iproute2'];
+  return packageManager === 'apt' ? ['wireguard-tools', userspaceProgram, 'iproute2'] : ['wireguard-tools', 'iproute2'];
 }

@@ -1,6 +1,6 @@
 import { defineRole } from '../../src/index.ts';
 import { params } from './params.ts';
-import { declareTunnel, readState, withoutTunnel } from './tunnel.ts';
+import { declareTunnel, exportState, withoutTunnel } from './tunnel.ts';
 
 /**
  * One encrypted private network between the hosts and devices that have an address on a tunnel of the inventory. Each host
@@ -15,5 +15,5 @@ export const wireguard = defineRole({
   description: 'One encrypted private network between hosts, with keys that are made on each of them',
   params,
   resources: (context) => (context.params.state === 'absent' ? withoutTunnel(context.params) : declareTunnel(context)),
-  exports: readState,
+  exports: exportState,
 });

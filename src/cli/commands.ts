@@ -19,6 +19,7 @@ export const commands: Record<string, () => Promise<CommandModule>> = {
   verify: () => import('./verify.ts'),
   graph: () => import('./graph.ts'),
   export: () => import('./export.ts'),
+  adopt: () => import('./adopt.ts'),
   device: () => import('./device.ts'),
   resume: () => import('./resume.ts'),
   unlock: () => import('./unlock.ts'),

@@ -43,6 +43,7 @@ export type Exports = Readonly<Record<string, string>>;
 /** What a role sees when it says what it exports. */
 export interface ExportContext<Params> {
   readonly host: Host;
+  readonly inventory: Inventory;
   readonly params: Params;
   /** The host as it is; all reads are answered with the others, in one round trip. */
   readonly facts: Facts;

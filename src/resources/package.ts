@@ -14,6 +14,7 @@ import {
   revertStep,
 } from './packages/manager.ts';
 import { riskOfRemoval } from './shared/risk.ts';
+import { absolutePath } from './shared/schemas.ts';
 
 const packageName = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9+._-]*(:[a-z0-9-]+)?$/, {
   error: 'a package name begins with a letter or digit and holds letters, digits, "+", ".", "_" and "-"',
@@ -36,6 +37,8 @@ const props = z
     allowHeld: z.boolean().default(false),
     /** Also what the packages only recommend (`Recommends` of Debian, weak dependencies of Fedora). Default true. */
     recommends: z.boolean().default(true),
+    /** Packages that nobody needs where a path exists, and that are not installed there: name → path. */
+    unless: z.record(packageName, absolutePath).default({}),
     /** An index older than this, in hours, is refreshed before an installation. Default 24. */
     indexMaxAgeHours: z.int().min(0).max(8760).default(24),
     /** How long to wait for another package manager to end, in seconds. Default 300. */
@@ -55,6 +58,7 @@ interface Current {
   readonly packages: readonly PackageFact[];
   /** Newest known versions; only asked for with the state `latest`. */
   readonly newest: ReadonlyMap<string, string>;
+  readonly needless: ReadonlySet<string>;
 }
 
 /**
@@ -77,18 +81,25 @@ export const packages = defineResource({
 
   async read(host: Facts, given: Props): Promise<Current> {
     const names = namesOf(given);
-    const [system, ...facts] = await Promise.all([host.system(), ...names.map((name) => host.package(name))]);
+    const [system, paths, ...facts] = await Promise.all([
+      host.system(),
+      Promise.all(Object.entries(given.unless).map(async ([name, path]) => [name, await host.file(path)] as const)),
+      ...names.map((name) => host.package(name)),
+    ]);
+    const needless = paths.flatMap(([name, { kind }]) => (kind === 'absent' ? [] : [name]));
     const newest =
       given.state === 'latest' && facts.some((fact) => fact.installed)
         ? parseNewest(managerOf(system), await host.run(newestCommand(managerOf(system), names)))
         : new Map<string, string>();
-    return { system, packages: facts, newest };
+    return { system, packages: facts, newest, needless: new Set(needless) };
   },
 
-  diff(given: Props, { system, packages: facts, newest }: Current): readonly Change[] {
+  diff(given: Props, { system, packages: facts, newest, needless }: Current): readonly Change[] {
     const manager = managerOf(system);
     if (given.state === 'absent') return remove(given, manager, facts);
-    const wanted = facts.filter((fact) => !satisfied(given, fact, newest));
+    const wanted = facts.filter(
+      (fact) => !satisfied(given, fact, newest) && (fact.installed || fact.broken || !needless.has(fact.name)),
+    );
     if (wanted.length === 0) return [];
     refuseHeld(given, wanted);
     const step = installStep(manager, {

@@ -308,11 +308,12 @@ class HostWorker {
 
   /** Asks what roles of this host export, so that it is read with everything else. */
   #exporting(loader: FactLoader): readonly { readonly role: string; readonly told: Promise<Exports | null> }[] {
-    const { host, plays } = this.#task;
+    const { host, plays, playbook } = this.#task;
+    const { inventory } = playbook;
     return plays
       .flatMap((play) => play.roles)
       .flatMap((use) => {
-        const told = use.role.exports?.({ host, params: paramsOf(use, host), facts: loader });
+        const told = use.role.exports?.({ host, inventory, params: paramsOf(use, host), facts: loader });
         told?.catch(() => {}); // whoever awaits it sees it
         return told === undefined ? [] : [{ role: use.role.name, told }];
       });

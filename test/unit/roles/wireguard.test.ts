@@ -30,6 +30,8 @@ const tunnelFor = (host: string, given: Parameters<typeof params.parse>[0] = {},
 /** The link-local address that reaches a host by one interface. */
 const probe = (host: string) => `${linkLocalOf(host)}/128`;
 
+const base = { interface: 'wg0', port: 51820 };
+
 describe('a hub and its spokes', () => {
   it('has every host with an address on the tunnel as a member, and the public one as its gateway', () => {
     expect(membersOf(inventoryOf(), params.parse({})).map(({ host, gateway }) => [host, gateway])).toEqual([
@@ -40,7 +42,7 @@ describe('a hub and its spokes', () => {
   });
 
   it('gives the gateway one peer a spoke, with its own addresses only and nowhere to dial', () => {
-    const spoke = { dial: null, keepalive: 0, isDevice: false };
+    const spoke = { dial: null, keepalive: 0, isDevice: false, base };
     expect(tunnelFor('vps')).toEqual({
       addresses: ['10.80.0.1', 'fd80::1'],
       listens: true,
@@ -54,7 +56,7 @@ describe('a hub and its spokes', () => {
   });
 
   it('lets a spoke dial the gateway for everything inside, and nobody dial a spoke', () => {
-    const gateway = { name: 'vps', dial: '203.0.113.10', keepalive: 25, isDevice: false };
+    const gateway = { name: 'vps', dial: '203.0.113.10', keepalive: 25, isDevice: false, base };
     expect(tunnelFor('nas')).toEqual({
       addresses: ['10.80.0.10', 'fd80::10'],
       listens: false,
@@ -71,7 +73,14 @@ describe('a hub and its spokes', () => {
   it('has devices behind the gateway, as peers that dial it', () => {
     const devices = { phone: { addresses: { vpn: '10.80.0.100' } } };
     const [last] = tunnelFor('vps', {}, inventoryOf({ devices })).peers.slice(-1);
-    expect(last).toEqual({ name: 'phone', allowedIps: ['10.80.0.100/32'], dial: null, keepalive: 0, isDevice: true });
+    expect(last).toEqual({
+      name: 'phone',
+      allowedIps: ['10.80.0.100/32'],
+      dial: null,
+      keepalive: 0,
+      isDevice: true,
+      base,
+    });
     expect(tunnelFor('nas', {}, inventoryOf({ devices })).peers.map(({ name }) => name)).toEqual(['vps']);
   });
 });
@@ -193,4 +202,18 @@ describe('a model that makes no tunnel is refused', () => {
   ])('%s', (_, more, host, message) => {
     expect(() => tunnelFor(host, {}, inventoryOf(more as Partial<InventoryInput>))).toThrow(message);
   });
+});
+
+it('dials each gateway at the port and the name that its own parameters have', () => {
+  const { vps, ...others } = input.hosts ?? {};
+  const moved = { ...vps, params: { wireguard: { port: 443, endpoint: 'home.example.dev' } } };
+  const inventory = inventoryOf({ hosts: { vps: moved, ...others } as never });
+  const tunnel = tunnelFor('nas', {}, inventory);
+  expect(tunnel.peers[0]).toMatchObject({ dial: 'home.example.dev', base: { port: 443 } });
+  const state = new Map([['vps', [endOn('wg0', { peerKey: keyOf('vps wg0') })]]]);
+  expect(renderConfig('nas', 'wg0', tunnel, state, params.parse({}))).toContain('Endpoint = home.example.dev:443\n');
+});
+
+it('listens where nobody dials it when it is told to', () => {
+  expect(tunnelFor('nas', { listen: true }).listens).toBe(true);
 });
