@@ -68,6 +68,7 @@ export { timer } from './resources/timer.ts';
 export { timezone } from './resources/timezone.ts';
 export { unit } from './resources/unit.ts';
 export { unitFile } from './resources/unit-file.ts';
+export { upgradedPackages } from './resources/upgraded-packages.ts';
 export { user } from './resources/user.ts';
 export { secret } from './secrets/secret.ts';
 export { LabError } from './shared/errors.ts';
