@@ -17,8 +17,9 @@ export async function main(argv: readonly string[]): Promise<void> {
     .addHelpText('after', '\nExample:\n  lab run site.ts --check --diff');
   for (const event of ['unhandledRejection', 'uncaughtException'] as const)
     process.once(event, (thrown: unknown) => void stopOnUncaught(thrown, argv.includes('--debug')));
-  const wanted = argv.find((word) => Object.hasOwn(commands, word));
-  const load = wanted === undefined ? Object.values(commands) : [commands[wanted]];
+  // No option before the command takes a value.
+  const wanted = argv.find((word) => !word.startsWith('-'));
+  const load = wanted !== undefined && Object.hasOwn(commands, wanted) ? [commands[wanted]] : Object.values(commands);
   // `lab inventory | head`: the reader has seen enough.
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
     if (error.code !== 'EPIPE') throw error;
@@ -38,7 +39,7 @@ export async function main(argv: readonly string[]): Promise<void> {
 function isAboutWord(thrown: unknown): boolean {
   return thrown instanceof CommanderError
     ? thrown.code === 'commander.excessArguments'
-    : thrown instanceof LabError && ['HOST_PATTERN', 'PLAYBOOK_NOT_FOUND'].includes(thrown.code);
+    : thrown instanceof LabError && ['HOST_PATTERN', 'PLAYBOOK_NOT_FOUND', 'USAGE'].includes(thrown.code);
 }
 
 function tellSubcommand(meant: string | undefined): void {

@@ -22,11 +22,18 @@ export function suggestChoices(command: Command): void {
  * `lab history shwo RUN`.
  */
 export function meantSubcommand(program: Command, argv: readonly string[]): string | undefined {
-  const words = argv.filter((word) => !word.startsWith('-'));
-  const command = program.commands.find((one) => one.name() === words[0]);
-  const names = command?.commands.map((one) => one.name()) ?? [];
-  const [, word] = words;
-  if (command === undefined || word === undefined || names.includes(word)) return undefined;
-  const near = nearest(word, names);
-  return near === undefined ? undefined : `lab ${command.name()} ${near}`;
+  let [command, name]: readonly [Command, string] = [program, 'lab'];
+  for (const word of argv.filter((word) => !word.startsWith('-'))) {
+    const next = command.commands.find((one) => one.name() === word);
+    if (next === undefined) {
+      const near = nearest(
+        word,
+        command.commands.map((one) => one.name()),
+      );
+      return near === undefined ? undefined : `${name} ${near}`;
+    }
+    command = next;
+    name = `${name} ${word}`;
+  }
+  return undefined;
 }
