@@ -119,7 +119,9 @@ __lab_complete; printf '%s\\n' "\${COMPREPLY[@]}"`,
   ],
   zsh: [
     ['-f'],
-    'autoload -U compinit; compinit -D; eval "$(lab completion zsh)"; whence -w _lab && lab complete -- device',
+    `autoload -U compinit; compinit -D; eval "$(lab completion zsh)"
+_describe() { print -rl -- "\${completions[@]}"; }
+words=(lab device ''); CURRENT=3; _lab`,
   ],
   fish: [['--no-config'], "lab completion fish | source; complete --do-complete 'lab device '"],
 };
