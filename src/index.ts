@@ -114,6 +114,7 @@ export { timer } from './resources/timer.ts';
 export { timezone } from './resources/timezone.ts';
 export { unit } from './resources/unit.ts';
 export { unitFile } from './resources/unit-file.ts';
+export { upgradedPackages } from './resources/upgraded-packages.ts';
 export { user } from './resources/user.ts';
 export { secret } from './secrets/secret.ts';
 export type { ExitCode, LabErrorDetails, SourceLocation } from './shared/errors.ts';

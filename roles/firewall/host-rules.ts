@@ -1,4 +1,5 @@
 import { type Host, type Inventory, LabError, type Network, type PortRange } from '../../src/index.ts';
+import { suggestion } from '../../src/shared/suggest.ts';
 import { tunnelOf } from '../wireguard/mesh.ts';
 import { AddressSet, families } from './address-set.ts';
 import { carriedBy, type WayOut, wayOutOf } from './internet/way-out.ts';
@@ -141,6 +142,7 @@ function networkNamed(name: string, host: Host, inventory: Inventory): Network {
   throw new LabError('FIREWALL_POLICY', `there is no network "${name}" that ${host.name} could have an interface on`, {
     expected: `one of ${[...inventory.networks.keys()].join(', ')}`,
     found: name,
+    hint: suggestion(name, [...inventory.networks.keys()]),
     path: ['params', 'firewall', 'interfaces'],
     host: host.name,
   });

@@ -4,7 +4,7 @@ import { Command } from 'commander';
 /** The shells paste what they get into a command line, and bash expands it: other names are not offered. */
 const safeName = /^[\w@][\w.@/-]*$/;
 const playbookNames = new Set(['playbook']);
-const hostNames = new Set(['host', 'hosts', 'limit']);
+const hostNames = new Set(['host', 'hosts', 'limit', 'on', 'compromised']);
 const deviceNames = new Set(['device']);
 
 type Commands = Readonly<Record<string, () => Promise<{ register(program: Command): void }>>>;

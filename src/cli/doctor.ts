@@ -1,157 +1,150 @@
-import { accessSync } from 'node:fs';
-import type { Command } from 'commander';
-import type { Host } from '../model/types.ts';
-import type { Session } from '../remote/session.ts';
-import { asLabError, exitCodes } from '../shared/errors.ts';
-import { quote } from '../shared/quote.ts';
+import { type Command, Option } from 'commander';
+import { projectRoot } from '../model/project-root.ts';
+import type { Host, Inventory } from '../model/types.ts';
+import { visibleLine } from '../report/visible.ts';
+import { findProject } from '../secrets/paths.ts';
+import { asLabError, exitCodes, type LabError } from '../shared/errors.ts';
+import { bad, type Finding, good, warning } from './doctor/finding.ts';
+import { examineHost, type HostFindings } from './doctor/host.ts';
+import { keyFindings, knownHostsFindings } from './doctor/keys.ts';
+import { programFindings } from './doctor/programs.ts';
+import { folderFindings, lockFindings } from './doctor/project.ts';
+import { lockOf } from './host-keys.ts';
 import { inventoryOf, onHosts } from './open-hosts.ts';
 import { addConnectOptions, type ConnectOptions } from './run-options.ts';
 
-/** What was looked at, how it is, and what to do when it is not as it should be. */
-interface Finding {
-  readonly level: 'good' | 'warning' | 'bad';
-  readonly text: string;
-  readonly advice?: string;
-}
-
-type Options = ConnectOptions & { readonly inventory?: string };
-
-/** Programs of the remote side, all of them in coreutils, util-linux or busybox. */
-const needed = [
-  'stat',
-  'readlink',
-  'sha256sum',
-  'head',
-  'tail',
-  'base64',
-  'timeout',
-  'setsid',
-  'sync',
-  'mktemp',
-  'grep',
-];
+type Options = ConnectOptions & { readonly inventory?: string; readonly output: 'plain' | 'json' };
 
 export function register(program: Command): void {
   const command = program
     .command('doctor [hosts]')
-    .description('is this machine, and each host, fit for lab? Says what to do where not')
-    .option('-i, --inventory <file>', 'the inventory; default: that of this folder');
+    .description('is this machine, and each host, fit for lab? Says why not, and what to do')
+    .option('-i, --inventory <file>', 'the inventory; default: that of this folder')
+    .addOption(new Option('--output <form>', 'how to show it').choices(['plain', 'json']).default('plain'));
   addConnectOptions(command)
-    .addHelpText('after', '\nExit code 1 when something has to be mended.\n\nExample:\n  lab doctor\n  lab doctor nas')
+    .addHelpText(
+      'after',
+      `
+Here: Node, SSH client and agent, keys, age identity, lock file, known_hosts, types, versions, clock, what git ignores.
+On each host: the way to root, disks, packages, clock, names, routes, firewalls, WireGuard, locks, failed units, large packets.
+Nothing is changed. Exit code 1 when something has to be mended.
+
+Examples:
+  lab doctor
+  lab doctor nas
+  lab doctor --output json | jq -r '.hosts[][] | select(.level == "bad") | .remedy'`,
+    )
     .action(async (hosts: string | undefined, options: Options) => {
-      let bad = show('this machine', await controllerFindings(options));
-      const outcomes = await inventoryOf(options.inventory).then(
-        () => onHosts([hosts ?? 'all'], options, hostFindings),
-        () => [], // already among the findings above
-      );
-      for (const { host, value, error } of outcomes) {
-        const failed = error && { level: 'bad' as const, text: error.message, advice: error.details.hint };
-        bad = show(host.name, value ?? (failed ? [failed as Finding] : [])) || bad;
-      }
-      process.exitCode = bad ? exitCodes.hostFailed : exitCodes.asDeclared;
+      const { controller, found } = await examine(hosts ?? 'all', options);
+      if (options.output === 'json') process.stdout.write(`${jsonOf(controller, found)}\n`);
+      else process.stdout.write([['this machine', controller] as const, ...found].map(textOf).join(''));
+      const all = [controller, ...found.values()].flat();
+      process.exitCode = all.some(({ level }) => level === 'bad') ? exitCodes.hostFailed : exitCodes.asDeclared;
     });
 }
 
-function show(title: string, findings: readonly Finding[]): boolean {
-  const marks = { good: '✔', warning: '!', bad: '✖' };
-  const lines = findings.map(
-    ({ level, text, advice }) => `  ${marks[level]} ${text}${advice ? `\n      → ${advice}` : ''}\n`,
-  );
-  process.stdout.write(`${title}\n${lines.join('')}`);
-  return findings.some(({ level }) => level === 'bad');
+interface Examined {
+  readonly controller: readonly Finding[];
+  readonly found: ReadonlyMap<string, readonly Finding[]>;
 }
 
-async function controllerFindings(options: Options): Promise<Finding[]> {
-  const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
-  const fit = major > 20 || (major === 20 && minor >= 19);
-  const findings: Finding[] = [
-    fit
-      ? { level: 'good', text: `Node ${process.versions.node}` }
-      : { level: 'bad', text: `Node ${process.versions.node} is too old`, advice: 'install Node 20.19 or newer' },
-    onPath('ssh')
-      ? { level: 'good', text: 'the OpenSSH client is installed: ~/.ssh/config is read' }
-      : {
-          level: 'warning',
-          text: 'no OpenSSH client: ~/.ssh/config is not read',
-          advice: 'apt-get install openssh-client',
-        },
-    process.env.SSH_AUTH_SOCK
-      ? { level: 'good', text: 'an SSH agent is running' }
-      : { level: 'good', text: 'no SSH agent: keys are read from files' },
-  ];
+async function examine(hosts: string, options: Options): Promise<Examined> {
+  const controller = await programFindings();
+  let loaded: Awaited<ReturnType<typeof inventoryOf>>;
   try {
-    const { inventory, file } = await inventoryOf(options.inventory);
-    findings.push({
-      level: 'good',
-      text: `${file}: ${inventory.hosts.size} hosts, ${inventory.services.size} services`,
-    });
+    loaded = await inventoryOf(options.inventory);
   } catch (thrown) {
-    const { message, details } = asLabError(thrown);
-    const advice = details.hint ?? 'lab init writes an example to begin with';
-    findings.push({ level: 'bad', text: message, advice });
+    controller.push(...(await folderOf(options)), inventoryFinding(asLabError(thrown)));
+    return { controller, found: new Map() };
   }
-  return findings;
-}
-
-function onPath(program: string): boolean {
-  return (process.env.PATH ?? '').split(':').some((folder) => {
-    try {
-      accessSync(`${folder}/${program}`);
-      return true;
-    } catch {
-      return false;
-    }
-  });
-}
-
-async function hostFindings(session: Session, host: Host): Promise<Finding[]> {
-  const script = [
-    'lab_read_system',
-    `lab_b missing; for lab_program in ${needed.map(quote).join(' ')}; do command -v "$lab_program" >/dev/null 2>&1 || echo "$lab_program"; done; lab_e missing 0`,
-    'lab_b space; df -Pk /var 2>/dev/null | tail -n 1; lab_e space 0',
-    'lab_b clock; date +%s; lab_e clock 0',
-    'lab_read_state',
-  ].join('\n');
-  const frames = await session.request(script);
-  const body = (id: string) => frames.get(id)?.body.toString().trim() ?? '';
-  const missing = body('missing')
-    .split('\n')
-    .filter((line) => line !== '');
-  const root = /^uid=0$/m.test(body('system'));
-  const freeMiB = Math.floor(Number(body('space').split(/\s+/)[3] ?? 0) / 1024);
-  const skew = Math.abs(Number(body('clock')) - Date.now() / 1000);
-  const name = /^os=PRETTY_NAME=(.*)$/m.exec(body('system'))?.[1]?.replaceAll('"', '') ?? 'unknown system';
-  const findings: Finding[] = [{ level: 'good', text: `${name}, reached over ${host.connection.transport}` }];
-  findings.push(
-    root
-      ? { level: 'good', text: 'root' }
-      : {
-          level: 'bad',
-          text: 'not root',
-          advice: `connect as root, or set become: 'sudo' for ${host.name} in the inventory`,
-        },
+  const { inventory, file } = loaded;
+  const { hosts: declared, services } = inventory;
+  controller.push(good('inventory', `${file}: ${declared.size} hosts, ${services.size} services`));
+  const root = projectRoot(inventory.source?.file ?? file);
+  controller.push(
+    ...(await folderFindings(root)),
+    ...(await lockFindings(inventory, file)),
+    ...(await keyFindings(inventory)),
   );
-  if (missing.length > 0) {
-    findings.push({ level: 'bad', text: `missing: ${missing.join(', ')}`, advice: 'install coreutils and util-linux' });
+  const lock = await lockOf(inventory, file).catch(() => undefined); // already among the findings
+  if (lock === undefined) return { controller, found: new Map() };
+  controller.push(...(await knownHostsFindings(inventory, lock)));
+  const outcomes = await onHosts([hosts], options, (session, host) =>
+    examineHost(session, host, isInTunnel(host, inventory)),
+  );
+  controller.push(...ownClock(outcomes.flatMap(({ value }) => value ?? [])));
+  const found = outcomes.map(
+    ({ host, value, error }) => [host.name, value?.findings ?? (error ? [unreached(error)] : [])] as const,
+  );
+  return { controller, found: new Map(found) };
+}
+
+/** The findings of a project whose inventory does not load. */
+async function folderOf({ inventory }: Options): Promise<Finding[]> {
+  try {
+    return await folderFindings(inventory === undefined ? findProject(process.cwd()) : projectRoot(inventory));
+  } catch {
+    return [];
   }
-  if (freeMiB < 50)
-    findings.push({
-      level: 'bad',
-      text: `${freeMiB} MiB free in /var`,
-      advice: 'the journal of changes is kept there: free some space',
-    });
-  if (skew > 30)
-    findings.push({
-      level: 'warning',
-      text: `its clock is ${Math.round(skew)} s off`,
-      advice: 'set up time synchronisation (roles/base does)',
-    });
-  const pending = [...body('state').matchAll(/^pending=\S+ (.*)$/gm)].map((match) => match[1]);
-  if (pending.length > 0)
-    findings.push({
-      level: 'warning',
-      text: `still to do: ${pending.join(', ')}`,
-      advice: 'run the playbook again: it does what an earlier run did not get to',
-    });
-  return findings;
+}
+
+function inventoryFinding({ message, details }: LabError): Finding {
+  return bad(
+    'inventory',
+    message,
+    'without an inventory there is no host to look at',
+    details.hint ?? 'lab init writes an example to begin with',
+  );
+}
+
+/** An error on the way to a host, with what was found there. */
+function unreached({ code, message, details }: LabError): Finding {
+  const { found, output, hint } = details;
+  const why = [found, output].flatMap((text) => (text === undefined || text === '' ? [] : [String(text)]));
+  return bad(
+    code.toLowerCase().replaceAll('_', '-'),
+    message,
+    why.join('; ') || 'nothing can be done there before it is reached',
+    hint ?? 'ssh -v to the host tells more',
+  );
+}
+
+function isInTunnel(host: Host, { networks }: Inventory): boolean {
+  return [...host.addresses.keys()].some((name) => networks.get(name)?.tunnel === true);
+}
+
+const mostSkewSeconds = 30;
+
+/** When all hosts agree against this machine, it is this one that is wrong. */
+function ownClock(outcomes: readonly HostFindings[]): Finding[] {
+  const skews = outcomes.map(({ skewSeconds }) => skewSeconds);
+  const [one = 0] = skews;
+  const agree = skews.length > 1 && skews.every((skew) => Math.abs(skew - one) < mostSkewSeconds);
+  if (!agree || Math.abs(one) <= mostSkewSeconds) return [];
+  return [
+    warning(
+      'own-clock',
+      `the clock of this machine is ${Math.abs(one)} s ${one > 0 ? 'behind' : 'ahead of'} that of all hosts`,
+      'certificates and the ages of keys are judged by it',
+      'timedatectl set-ntp true',
+    ),
+  ];
+}
+
+function jsonOf(controller: readonly Finding[], found: Examined['found']): string {
+  return JSON.stringify({ version: 1, controller, hosts: Object.fromEntries(found) });
+}
+
+function textOf([title, findings]: readonly [string, readonly Finding[]]): string {
+  const marks = { good: '✔', warning: '!', bad: '✖' };
+  const lines = findings.map(({ level, text, reason, remedy }) =>
+    [
+      `  ${marks[level]} ${visibleLine(text)}`,
+      ...(reason === null ? [] : [`      ${visibleLine(reason)}`]),
+      ...(remedy === null ? [] : [`      → ${visibleLine(remedy)}`]),
+    ]
+      .map((line) => `${line}\n`)
+      .join(''),
+  );
+  return `${title}\n${lines.join('')}`;
 }

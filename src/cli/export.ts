@@ -1,4 +1,4 @@
-import { type Command, Option } from 'commander';
+import { Argument, type Command, Option } from 'commander';
 import { stringify } from 'yaml';
 import {
   type KubernetesOptions,
@@ -6,7 +6,6 @@ import {
   type PodSecurityLevel,
 } from '../../roles/firewall/kubernetes/manifests.ts';
 import { LabError } from '../shared/errors.ts';
-import { suggestion } from '../shared/suggest.ts';
 import { inventoryOf } from './open-hosts.ts';
 
 interface Options {
@@ -21,7 +20,8 @@ const levels = ['privileged', 'baseline', 'restricted'] as const;
 /** `lab export`: what flows come to for programs that are told of them by files. */
 export function register(program: Command): void {
   program
-    .command('export <what>')
+    .command('export')
+    .addArgument(new Argument('<what>', 'the program').choices(['kubernetes']))
     .description('what the inventory comes to, as files of other programs: kubernetes')
     .option('-i, --inventory <file>', 'the inventory; default: that of this folder')
     .addOption(new Option('--pod-security <level>', 'kubernetes: what pods may do').choices(levels).default('baseline'))
@@ -43,13 +43,7 @@ Examples:
   lab export kubernetes > policies.yaml
   lab export kubernetes | ssh node1 kubectl apply --server-side -f -`,
     )
-    .action(async (what: string, options: Options) => {
-      if (what !== 'kubernetes')
-        throw new LabError('USAGE', `nothing is exported for "${what}"`, {
-          expected: 'kubernetes',
-          found: what,
-          hint: suggestion(what, ['kubernetes']),
-        });
+    .action(async (_what: string, options: Options) => {
       const { inventory } = await inventoryOf(options.inventory);
       const manifests = manifestsOf(inventory, optionsFor(options));
       if (manifests.length === 0)

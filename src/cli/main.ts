@@ -3,6 +3,7 @@ import { exitCodes, LabError } from '../shared/errors.ts';
 import { packageVersion } from '../shared/own-package.ts';
 import { commands } from './commands.ts';
 import { printError } from './print-error.ts';
+import { meantSubcommand, suggestChoices } from './wrong-words.ts';
 
 /** Runs the CLI; sets `process.exitCode`. */
 export async function main(argv: readonly string[]): Promise<void> {
@@ -16,8 +17,9 @@ export async function main(argv: readonly string[]): Promise<void> {
     .addHelpText('after', '\nExample:\n  lab run site.ts --check --diff');
   for (const event of ['unhandledRejection', 'uncaughtException'] as const)
     process.once(event, (thrown: unknown) => void stopOnUncaught(thrown, argv.includes('--debug')));
-  const wanted = argv.find((word) => Object.hasOwn(commands, word));
-  const load = wanted === undefined ? Object.values(commands) : [commands[wanted]];
+  // No option before the command takes a value.
+  const wanted = argv.find((word) => !word.startsWith('-'));
+  const load = wanted !== undefined && Object.hasOwn(commands, wanted) ? [commands[wanted]] : Object.values(commands);
   // `lab inventory | head`: the reader has seen enough.
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
     if (error.code !== 'EPIPE') throw error;
@@ -25,10 +27,23 @@ export async function main(argv: readonly string[]): Promise<void> {
   try {
     for (const command of load) (await command?.())?.register(program);
     for (const command of program.commands) command.exitOverride();
+    suggestChoices(program);
     await program.parseAsync(argv, { from: 'user' });
   } catch (thrown) {
     await report(thrown, argv.includes('--debug'));
+    if (isAboutWord(thrown)) tellSubcommand(meantSubcommand(program, argv));
   }
+}
+
+/** An argument too many, or one that names no host: it may be a subcommand misspelt. */
+function isAboutWord(thrown: unknown): boolean {
+  return thrown instanceof CommanderError
+    ? thrown.code === 'commander.excessArguments'
+    : thrown instanceof LabError && ['HOST_PATTERN', 'PLAYBOOK_NOT_FOUND', 'USAGE'].includes(thrown.code);
+}
+
+function tellSubcommand(meant: string | undefined): void {
+  if (meant !== undefined) process.stderr.write(`(Did you mean ${meant}?)\n`);
 }
 
 /** From a promise that nobody awaited, or a timer: who started it does not know, so nothing that builds on it may go on. */

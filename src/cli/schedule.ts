@@ -1,5 +1,6 @@
 import { type Command, Option } from 'commander';
-import { exitCodes } from '../shared/errors.ts';
+import { exitCodes, LabError } from '../shared/errors.ts';
+import { suggestion } from '../shared/suggest.ts';
 import {
   addConnectOptions,
   addGuardOption,
@@ -70,11 +71,25 @@ Examples:
   lab schedule remove rotate-keys        takes it back, its keys on other hosts included`,
     )
     .action(async (playbook: string, words: string[], options: ScheduleOptions) => {
+      refuseOption(playbook, schedule);
       const { schedulePlaybook } = await import('./schedule/set-up.ts');
       process.exitCode = await schedulePlaybook(playbook, words, options);
     });
   registerJobCommands(schedule);
   registerOwnCommands(schedule);
+}
+
+/** What is not known goes on to `lab run`, but for the first word, which is the playbook. */
+function refuseOption(playbook: string, { options }: Command): void {
+  if (!playbook.startsWith('-')) return;
+  throw new LabError('USAGE', `a playbook is expected before the option "${playbook}"`, {
+    expected: 'lab schedule PLAYBOOK …',
+    found: playbook,
+    hint: suggestion(
+      playbook,
+      options.flatMap(({ long }) => long ?? []),
+    ),
+  });
 }
 
 function registerJobCommands(schedule: Command): void {

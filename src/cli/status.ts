@@ -1,7 +1,5 @@
-import { type Command, Option } from 'commander';
+import { Argument, type Command, Option } from 'commander';
 import { tableLines } from '../report/table.ts';
-import { LabError } from '../shared/errors.ts';
-import { suggestion } from '../shared/suggest.ts';
 import { addConnectOptions, addLimitOption, type ConnectOptions } from './run-options.ts';
 
 export type StatusOptions = ConnectOptions & {
@@ -28,7 +26,8 @@ const subjects: Readonly<Record<string, Subject>> = {
 
 export function register(program: Command): void {
   const command = program
-    .command('status [what]')
+    .command('status')
+    .addArgument(new Argument('[what]', 'what is asked for').choices(Object.keys(subjects)))
     .description('what runs on the hosts: wireguard for every link of the tunnel')
     .option('-i, --inventory <file>', 'the inventory; default: that of this folder')
     .addOption(new Option('--output <form>', 'how to show it').choices(['plain', 'json']).default('plain'))
@@ -51,22 +50,11 @@ Examples:
     )
     .action(async (what: string | undefined, options: StatusOptions) => {
       if (what === undefined) process.stdout.write(`${subjectLines().join('\n')}\n`);
-      else process.exitCode = await (await subjectOf(what).load())(options);
+      else process.exitCode = await (await subjects[what]?.load())?.(options);
     });
 }
 
 function subjectLines(): string[] {
   const rows = Object.entries(subjects).map(([name, { description }]) => [`lab status ${name}`, description]);
   return tableLines(['COMMAND', 'SHOWS'], rows);
-}
-
-/** @throws LabError USAGE */
-function subjectOf(what: string): Subject {
-  const subject = Object.hasOwn(subjects, what) ? subjects[what] : undefined;
-  if (subject !== undefined) return subject;
-  throw new LabError('USAGE', `there is no status of "${what}"`, {
-    expected: `one of ${Object.keys(subjects).join(', ')}`,
-    found: what,
-    hint: suggestion(what, Object.keys(subjects)),
-  });
 }

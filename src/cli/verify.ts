@@ -1,7 +1,5 @@
-import { type Command, Option } from 'commander';
+import { Argument, type Command, Option } from 'commander';
 import { tableLines } from '../report/table.ts';
-import { LabError } from '../shared/errors.ts';
-import { suggestion } from '../shared/suggest.ts';
 import { echoUrl, homeList, serverAddress } from './exposure-options.ts';
 import { portList } from './port-list.ts';
 import { addConnectOptions, addLimitOption, type ConnectOptions } from './run-options.ts';
@@ -49,7 +47,8 @@ const subjects: Readonly<Record<string, Subject>> = {
 
 export function register(program: Command): void {
   const command = program
-    .command('verify [what]')
+    .command('verify')
+    .addArgument(new Argument('[what]', 'what is to be proven').choices(Object.keys(subjects)))
     .description('prove that the hosts hold what the inventory says: firewall, containers, dns, exposure')
     .option('-i, --inventory <file>', 'the inventory; default: that of this folder')
     .addOption(new Option('--output <form>', 'how to show it').choices(['plain', 'json']).default('plain'))
@@ -106,22 +105,11 @@ Examples:
     )
     .action(async (what: string | undefined, options: VerifyOptions) => {
       if (what === undefined) process.stdout.write(`${subjectLines().join('\n')}\n`);
-      else process.exitCode = await (await subjectOf(what).load())(options);
+      else process.exitCode = await (await subjects[what]?.load())?.(options);
     });
 }
 
 function subjectLines(): string[] {
   const rows = Object.entries(subjects).map(([name, { description }]) => [`lab verify ${name}`, description]);
   return tableLines(['COMMAND', 'PROVES'], rows);
-}
-
-/** @throws LabError USAGE */
-function subjectOf(what: string): Subject {
-  const subject = Object.hasOwn(subjects, what) ? subjects[what] : undefined;
-  if (subject !== undefined) return subject;
-  throw new LabError('USAGE', `there is nothing called "${what}" to be verified`, {
-    expected: `one of ${Object.keys(subjects).join(', ')}`,
-    found: what,
-    hint: suggestion(what, Object.keys(subjects)),
-  });
 }

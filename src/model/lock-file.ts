@@ -54,6 +54,11 @@ export class LockFile {
     return new LockFile(file, content);
   }
 
+  /** Everybody that something is known of. */
+  get hosts(): readonly string[] {
+    return [...this.#content.hosts.keys()];
+  }
+
   /** Host keys pinned for a host of the inventory; empty when it was never seen. */
   pinned(host: string): readonly HostKey[] {
     return this.#content.hosts.get(host)?.ssh ?? [];

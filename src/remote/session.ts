@@ -311,12 +311,14 @@ function watch(process: RemoteProcess, look: (output: string, errors: string, en
 
 function refusal(host: string, become: 'sudo' | 'doas', output: string): LabError {
   const text = output.trim();
-  const hint = /password/i.test(text)
-    ? `${become} wants a password: give becomePassword in the inventory${become === 'doas' ? ' is not possible for doas; use "permit nopass" in doas.conf' : ', or run with --ask-become-pass'}`
-    : /not in the sudoers|not allowed/i.test(text)
-      ? 'the user may not become root: add it to the sudo group, or connect as another user'
-      : /not found|No such file/i.test(text)
-        ? `${become} is not installed: connect as root, or install it`
-        : undefined;
+  const hint = /must have a tty/i.test(text)
+    ? `take "Defaults requiretty" out of sudoers (visudo), or add: Defaults:USER !requiretty`
+    : /password/i.test(text)
+      ? `${become} wants a password: give becomePassword in the inventory${become === 'doas' ? ' is not possible for doas; use "permit nopass" in doas.conf' : ', or run with --ask-become-pass'}`
+      : /not in the sudoers|not allowed/i.test(text)
+        ? 'the user may not become root: add it to the sudo group, or connect as another user'
+        : /not found|No such file/i.test(text)
+          ? `${become} is not installed: connect as root, or install it`
+          : undefined;
   return new LabError('BECOME_REFUSED', `${become} did not give root`, { host, output: text, hint });
 }

@@ -85,10 +85,10 @@ export interface Change {
   /** Applies on every run, because nothing on the host tells that it was done (a command without `creates`). */
   readonly always?: true | undefined;
   /**
-   * Reboots the host a few seconds after its steps ended. The run waits until the host is back, and goes on with what was
-   * declared after it.
+   * Reboots the host a few seconds after its steps ended. The run waits until the host is back, at most so long, and goes on
+   * with what was declared after it.
    */
-  readonly reboots?: true | undefined;
+  readonly reboots?: { readonly timeoutSeconds: number } | undefined;
   /** For a change that runs because another resource changes or has changed (a restart, a reload). */
   readonly trigger?: string | undefined;
 }

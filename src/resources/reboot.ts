@@ -5,6 +5,8 @@ import { defineResource } from './define-resource.ts';
 
 /** The stage ends and gives the lock back before the host goes down. */
 const delaySeconds = 2;
+/** How long a machine may take to be back: servers test their memory. */
+const patienceSeconds = 600;
 
 /**
  * Reboots the host when an update asked for it (`/run/reboot-required`, which Debian's and Ubuntu's kernel and libc
@@ -22,14 +24,36 @@ export const rebootIfRequired = defineResource({
   diff: (_, system: SystemFact): readonly Change[] => (system.rebootRequired ? [reboot()] : []),
 });
 
-function reboot(): Change {
+/**
+ * Reboots a host that has not booted since it was looked at: a desired state, so that a run which is resumed does not reboot
+ * it twice.
+ *
+ * @example
+ * rebootedSince({ bootId: system.bootId, because: 'kernel 6.1.0-31 is installed, 6.1.0-28 runs', timeoutSeconds: 600 });
+ */
+export const rebootedSince = defineResource({
+  type: 'reboot',
+  props: z.strictObject({
+    /** The boot that has to be over, as the facts of the system tell it. */
+    bootId: z.string().min(1),
+    because: z.string(),
+    /** How long it may take to come back. */
+    timeoutSeconds: z.int().min(1),
+  }),
+  id: () => 'since it was looked at',
+  read: (host) => host.system(),
+  diff: ({ bootId, because, timeoutSeconds }, system: SystemFact): readonly Change[] =>
+    system.bootId === bootId ? [reboot(because, timeoutSeconds)] : [],
+});
+
+function reboot(before = 'a reboot is required', timeoutSeconds = patienceSeconds): Change {
   const script = 'setsid sh -c "sleep $1; systemctl reboot || reboot" >/dev/null 2>&1 </dev/null &';
   return {
     attribute: 'state',
-    before: 'a reboot is required',
+    before,
     after: 'rebooted',
     apply: [{ do: 'run', argv: ['sh', '-c', script, 'lab', String(delaySeconds)] }],
     revert: [],
-    reboots: true,
+    reboots: { timeoutSeconds },
   };
 }

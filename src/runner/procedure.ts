@@ -103,8 +103,7 @@ async function runSteps(options: ProcedureOptions): Promise<ExitCode> {
       if (stop.aborted) return finish(exitCodes.interrupted, `stopped during "${step.name}": ${afterwards}`);
       const error = asLabError(thrown);
       onProcedure({ event: 'step-failed', name: step.name, error, ms: ms() });
-      if (done.some(({ final }) => final) || step.final)
-        return finish(codeOf(error), `"${step.name}" failed; what came before stays: run this again to finish`);
+      if (done.some(({ final }) => final) || step.final) return finish(codeOf(error), leftAs(plan.steps, step));
       const undone = await takeBack([...done, step], options);
       return finish(
         codeOf(error),
@@ -115,6 +114,13 @@ async function runSteps(options: ProcedureOptions): Promise<ExitCode> {
     }
   }
   return finish(waits, plan.outcome?.() ?? 'done');
+}
+
+/** What a failure leaves when nothing is taken back any more. */
+function leftAs(steps: readonly ProcedureStep[], failed: ProcedureStep): string {
+  const open = steps.slice(steps.indexOf(failed) + 1).map(({ name }) => name);
+  const left = open.length === 0 ? '' : `; not begun: ${open.join(', ')}`;
+  return `"${failed.name}" failed; what came before stays${left}: run this again to finish`;
 }
 
 /** A usage error inside a step is a failed step all the same. */

@@ -135,7 +135,11 @@ class HostRollback {
     this.roles = new Set(stand.flatMap(({ action }) => (action.kind === 'change' ? (action.role ?? []) : [])));
     const selected = selectActions(stand, this.#options.selection);
     if (damage !== undefined && this.#mayBeIn(damage.run, runs, selected)) throw damage.error;
-    if (selected.length === 0) return [];
+    const { role } = this.#options.selection;
+    if (selected.length === 0) {
+      if (role !== undefined) this.#tellWhatStays(stand.filter(({ action }) => action.role === role));
+      return [];
+    }
     await reader.verify(selected);
     this.#requireRedoable(selected);
     const conflicts = conflictsOf(selected, stand, await reader.fingerprints(pathsOf(selected)));
@@ -180,9 +184,9 @@ class HostRollback {
   }
 
   #tellWhatStays(selected: readonly JournaledActionState[]): void {
-    for (const { action } of selected)
-      if (action.undo.length === 0 && action.settle.length === 0)
-        this.#report.notice(`${action.title}: nothing says how to undo it, so it stays`);
+    const stays = selected.filter(({ action }) => action.undo.length === 0 && action.settle.length === 0);
+    for (const title of new Set(stays.map(({ action }) => action.title)))
+      this.#report.notice(`${title}: nothing says how to undo it, so it stays`);
   }
 
   async #apply(applier: Applier): Promise<StageEnd> {

@@ -5,7 +5,7 @@ import { FactLoader, type StateFact } from '../remote/facts/loader.ts';
 import type { Session } from '../remote/session.ts';
 import { asLabError, LabError } from '../shared/errors.ts';
 import type { Secret } from '../shared/secret.ts';
-import { waitForReboot } from './after-reboot.ts';
+import { type PendingReboot, waitForReboot } from './after-reboot.ts';
 import { actionPlanOf } from './apply/action-plan.ts';
 import { Applier } from './apply/apply-stage.ts';
 import { compileStage } from './apply/compile.ts';
@@ -112,31 +112,31 @@ class HostWorker {
   }
 
   async work(): Promise<HostStatus> {
-    let rebootedFrom: string | undefined;
+    let rebooting: PendingReboot | undefined;
     for (;;) {
-      if (rebootedFrom !== undefined) await this.#waitForReboot(rebootedFrom);
+      if (rebooting !== undefined) await this.#waitForReboot(rebooting);
       await using link = await HostLink.open(this.#task.host, this.#task.connect);
       try {
-        if (rebootedFrom === undefined) {
+        if (rebooting === undefined) {
           this.#task.emit({ event: 'host-connected', host: this.#task.host.name });
           if (link.foundElsewhere !== undefined)
             this.#report.notice(`it answers at ${link.foundElsewhere}, not where the inventory declares it`);
         }
         const end = await this.#converge(link);
         if (typeof end === 'string') return end;
-        rebootedFrom = end.rebootedFrom;
+        rebooting = end;
       } finally {
         this.roundTrips += link.roundTrips;
       }
     }
   }
 
-  async #waitForReboot(rebootedFrom: string): Promise<void> {
+  async #waitForReboot(rebooting: PendingReboot): Promise<void> {
     this.#report.notice('rebooting; waiting until it is back', 'info');
-    await waitForReboot(this.#task.connect, this.#task.host, rebootedFrom);
+    await waitForReboot(this.#task.connect, this.#task.host, rebooting, this.#task.stop);
   }
 
-  async #converge(link: HostLink): Promise<HostStatus | { readonly rebootedFrom: string }> {
+  async #converge(link: HostLink): Promise<HostStatus | PendingReboot> {
     const { mode, stop, playbook } = this.#task;
     const dry = mode === 'check' || mode === 'plan';
     let loader = new FactLoader(link.session);
@@ -178,7 +178,7 @@ class HostWorker {
   }
 
   /** Stage after stage, each planned from what the one before left. */
-  async #applyAll(link: HostLink, applier: Applier): Promise<StageEnd | { readonly rebootedFrom: string }> {
+  async #applyAll(link: HostLink, applier: Applier): Promise<StageEnd | PendingReboot> {
     const { run, stop, exports, waitFor } = this.#task;
     if (applicable(this.#lastPlan).length > 0) {
       // Nothing is changed by what an earlier run remembered of hosts that this run reads.
@@ -199,11 +199,12 @@ class HostWorker {
       const plans = due.map((planned) => actionPlanOf(planned, this.#report.redactor));
       const end = await applier.apply(compileStage(run, applier.nextStage, plans), this.#report.listener());
       if (end !== 'complete') return end;
-      if (due.some((plan) => marksOf(plan).reboots)) {
+      const reboot = due.flatMap(({ changes }) => changes.flatMap((change) => change.reboots ?? []))[0];
+      if (reboot !== undefined) {
         this.#applied = applier.stages;
         const { bootId } = await new FactLoader(link.session).system();
         await applier.release('complete');
-        return { rebootedFrom: bootId };
+        return { bootId, timeoutSeconds: reboot.timeoutSeconds };
       }
       await this.#planAgain(link);
       this.#requireConverged();
@@ -434,7 +435,7 @@ class HostWorker {
 function marksOf({ changes }: Planned): { risky: boolean; reboots: boolean } {
   return {
     risky: changes.some((change) => change.risk !== undefined),
-    reboots: changes.some((change) => change.reboots === true),
+    reboots: changes.some((change) => change.reboots !== undefined),
   };
 }
 

@@ -1,4 +1,5 @@
 import { type Inventory, LabError } from '../../../src/index.ts';
+import { nearest } from '../../../src/shared/suggest.ts';
 import { resolversOf } from '../../dns/private/resolvers.ts';
 import { paramsFor } from '../host-params.ts';
 import { mainInterface } from '../links.ts';
@@ -26,13 +27,15 @@ export interface DeviceLink {
  */
 export function deviceLink(inventory: Inventory, name: string): DeviceLink {
   const device = inventory.devices.get(name);
-  if (device === undefined)
+  if (device === undefined) {
+    const near = nearest(name, inventory.devices.keys());
     throw new LabError('HOST_PATTERN', `the inventory has no device "${name}"`, {
       at: inventory.source,
       expected: [...inventory.devices.keys()].join(', ') || `devices: { ${name}: { addresses: { vpn: 'auto' } } }`,
       found: name,
-      hint: `add it to the inventory: devices: { ${name}: { addresses: { vpn: 'auto' } } }`,
+      hint: `${near === undefined ? '' : `did you mean "${near}"? Otherwise `}add it to the inventory: devices: { ${name}: { addresses: { vpn: 'auto' } } }`,
     });
+  }
   const params = paramsFor([...inventory.hosts.values()][0]);
   const inside = tunnelPrefixes(inventory, params);
   const addresses = device.addresses.get(params.network);

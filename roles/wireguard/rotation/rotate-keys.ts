@@ -1,5 +1,6 @@
 import { type Inventory, LabError, z } from '../../../src/index.ts';
 import { defineProcedure, type Procedure, type ProcedureContext } from '../../../src/playbook/procedure.ts';
+import { suggestion } from '../../../src/shared/suggest.ts';
 import { paramsFor } from '../host-params.ts';
 import { membersOf } from '../mesh.ts';
 import { type params as roleParams, secondsOf } from '../params.ts';
@@ -73,7 +74,9 @@ async function prepareRotation(context: ProcedureContext<RotationParams>) {
       throw new LabError('HOST_PATTERN', `no host is called "${host}"`, {
         expected: `one of ${[...inventory.hosts.keys()].join(', ')}`,
         found: host,
-        hint: 'a device gets new keys by: lab device rotate NAME',
+        hint: inventory.devices.has(host)
+          ? `a device gets new keys by: lab device rotate ${host}`
+          : suggestion(host, [...inventory.hosts.keys()]),
       });
   const survey = await surveyLinks(context);
   return params.abort ? abortSteps(context, survey) : rotationSteps(context, survey);

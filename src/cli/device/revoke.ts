@@ -3,6 +3,7 @@ import { revokeDevice } from '../../../roles/wireguard/devices/procedures.ts';
 import { paramsFor } from '../../../roles/wireguard/host-params.ts';
 import { membersOf } from '../../../roles/wireguard/mesh.ts';
 import { type ExitCode, exitCodes, LabError } from '../../shared/errors.ts';
+import { suggestion } from '../../shared/suggest.ts';
 import type { DeviceOptions } from '../device.ts';
 import { lockOf } from '../host-keys.ts';
 import { inventoryOf } from '../open-hosts.ts';
@@ -16,6 +17,7 @@ export async function revokeDeviceNamed(name: string, options: DeviceOptions): P
     throw new LabError('HOST_PATTERN', `there is no device "${name}"`, {
       expected: [...inventory.devices.keys()].join(', ') || 'a device of the inventory',
       found: name,
+      hint: suggestion(name, [...inventory.devices.keys()]),
     });
   const params = paramsFor([...inventory.hosts.values()][0]);
   const gateways = membersOf(inventory, params)

@@ -1,6 +1,7 @@
-# Installs and removes Debian packages, and undoes that. POSIX sh, read from stdin:
+# Installs, removes and upgrades Debian packages, and undoes that. POSIX sh, read from stdin after apt-index.sh:
 #   sh -s -- install LOCK_SECONDS INDEX_HOURS FLAGS NAME[=VERSION]…     FLAGS: held,bare or -
 #   sh -s -- remove  LOCK_SECONDS FLAGS NAME…
+#   sh -s -- upgrade LOCK_SECONDS INDEX_HOURS all|safe      (all: also what takes the removal of others)
 #   sh -s -- refresh LOCK_SECONDS SOURCE_FILE
 #   sh -s -- revert  LOCK_SECONDS
 #   sh -s -- redo    LOCK_SECONDS
@@ -20,7 +21,6 @@
   held=$LAB_ACTION_DIR/held.before
   archives=$LAB_ACTION_DIR/archives
   undone=$LAB_ACTION_DIR/undone
-  lists=/var/lib/apt/lists
 
   # patiently COMMAND… : tries again while another process holds a lock of apt or dpkg, until the deadline. apt waits for
   # the lock of dpkg by itself, but not for those of the lists and the archives, nor does dpkg.
@@ -62,18 +62,12 @@
     apt --fix-broken install
   }
 
-  index_is_fresh() {
-    [ -n "$(find $lists -maxdepth 1 -type f -name '*_Packages*' 2>/dev/null | head -n 1)" ] || return 1
-    [ -n "$(find $lists /var/lib/apt/periodic/update-success-stamp -maxdepth 0 -mmin "-$1" 2>/dev/null)" ] || return 1
-    [ -z "$(find /etc/apt/sources.list /etc/apt/sources.list.d -newer $lists 2>/dev/null)" ]
-  }
-
   refresh() {
     refreshed=yes
     echo "refreshing the package index"
     apt update || return 1
     # apt leaves the folder's time alone when nothing was new.
-    touch $lists
+    touch /var/lib/apt/lists
   }
 
   # keep_replaced FOLDER WORD… : the old versions of what is going to be replaced or removed, for the way back: they may have
@@ -215,6 +209,16 @@
       remember || exit 1
       keep_replaced "$archives" ${change_held:+"$change_held"} remove "$@"
       transact ${change_held:+"$change_held"} remove "$@"
+      result=$?
+      installed >"$after"
+      exit "$result"
+      ;;
+    upgrade)
+      refreshed=no
+      remember || exit 1
+      mend || exit 1
+      index_is_fresh $(($1 * 60)) || refresh || exit 1
+      case $2 in all) transact dist-upgrade ;; *) transact --with-new-pkgs upgrade ;; esac
       result=$?
       installed >"$after"
       exit "$result"

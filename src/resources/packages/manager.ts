@@ -2,6 +2,7 @@ import type { RunFact, SystemFact } from '../../remote/facts/contract.ts';
 import { LabError } from '../../shared/errors.ts';
 import { readOwnFile } from '../../shared/own-package.ts';
 import type { Step } from '../contract.ts';
+import type { UpgradeScope } from './upgrades.ts';
 
 export type ManagerName = Exclude<SystemFact['packageManager'], 'none'>;
 
@@ -87,6 +88,14 @@ export function refreshStep(manager: ManagerName, sourceFile: string, lockTimeou
   return run(manager, 'refresh', lockTimeoutSeconds, [sourceFile]);
 }
 
+/** Brings all packages to their newest version. */
+export function upgradeStep(
+  manager: ManagerName,
+  { full, indexMaxAgeHours, lockTimeoutSeconds }: UpgradeScope & Pick<InstallRequest, 'lockTimeoutSeconds'>,
+): Step {
+  return run(manager, 'upgrade', lockTimeoutSeconds, [String(indexMaxAgeHours), full ? 'all' : 'safe']);
+}
+
 /** Undoes what the action of the same resource installed, upgraded or removed. */
 export function revertStep(manager: ManagerName, lockTimeoutSeconds: number): Step {
   return run(manager, 'revert', lockTimeoutSeconds, []);
@@ -114,7 +123,8 @@ function run(manager: ManagerName, verb: string, lockTimeoutSeconds: number, wor
 const scripts = new Map<ManagerName, string>();
 
 function scriptOf(manager: ManagerName): string {
-  const known = scripts.get(manager) ?? readOwnFile(`resources/packages/${manager}.sh`);
+  const files = manager === 'apt' ? ['apt-index', 'apt'] : [manager];
+  const known = scripts.get(manager) ?? files.map((file) => readOwnFile(`resources/packages/${file}.sh`)).join('\n');
   scripts.set(manager, known);
   return known;
 }

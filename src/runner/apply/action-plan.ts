@@ -64,7 +64,7 @@ export function actionPlanOf(planned: Planned, redactor: Redactor): ActionPlan {
     triggers,
     satisfies,
     risky: changes.some((change) => change.risk !== undefined),
-    reboots: changes.some((change) => change.reboots === true),
+    reboots: changes.some((change) => change.reboots !== undefined),
   };
 }
 

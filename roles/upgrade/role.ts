@@ -1,0 +1,2 @@
+export { packagesRole as default } from './roles.ts';
+export { type UpgradeInput, upgrade } from './upgrade.ts';
