@@ -39,6 +39,7 @@ export default defineRole({
   async resources(context): Promise<ResourceTree> {
     const system = await context.system();
     const { params, host } = context;
+    const hardening = hardeningOf(params.hardening);
     return [
       params.hostname !== null && hostname({ name: params.hostname ?? host.name }),
       packages({ names: [...new Set([...params.packages.install, ...packagesFor(params, system)])] }),
@@ -47,8 +48,8 @@ export default defineRole({
       accounts(params, system),
       // After the accounts: whoever is going to need a key has it before the password goes.
       params.sshd.harden && sshdResources(context, system),
-      kernel(params, system),
-      hardeningResources(hardeningOf(params.hardening), system, context),
+      kernel(params.sysctl, kernelParameters(hardening, system)),
+      hardeningResources(hardening, system, context),
       params.upgrades.enabled && system.packageManager === 'apt' && upgrades(params),
       system.init === 'systemd' && params.journald.maxUse !== null && journal(params),
       system.init === 'systemd' && timeSync(params, system),
@@ -140,8 +141,7 @@ function sshdResources({ params, host }: Context, system: SystemFact): ResourceT
   ];
 }
 
-function kernel({ sysctl: given, hardening }: Params, system: SystemFact): ResourceTree {
-  const ofLevel = kernelParameters(hardeningOf(hardening), system);
+function kernel(given: Params['sysctl'], ofLevel: Params['sysctl']): ResourceTree {
   return Object.entries({ ...ofLevel, ...given }).map(
     // What is not there cannot be misused: a kernel without IPv6, or one that is older than the parameter.
     ([key, value]) =>

@@ -40,6 +40,8 @@ export const hardening = z.strictObject({
   bans: bans.nullable().optional(),
   /** Every week files of packages are held against the packages' checksums. Default: true when strict. */
   checksums: z.boolean().optional(),
+  /** Every week the journal tells what else changed: settings, keys, jobs, programs of one's own (AIDE). Default: true when strict. */
+  fileChanges: z.boolean().optional(),
   /** Jobs of cron are for root's eyes alone. Default: true when strict. */
   privateJobs: z.boolean().optional(),
 });
@@ -60,6 +62,7 @@ export interface Hardening {
   readonly passwordLength: number | null;
   readonly bans: z.output<typeof bans> | null;
   readonly checksums: boolean;
+  readonly fileChanges: boolean;
   readonly privateJobs: boolean;
 }
 
@@ -94,6 +97,7 @@ export function hardeningOf(given: Given): Hardening {
     passwordLength: orLevel(given.passwordLength, strict ? 12 : null),
     bans: orLevel(given.bans, strict ? bans.parse({}) : null),
     checksums: given.checksums ?? strict,
+    fileChanges: given.fileChanges ?? strict,
     privateJobs: given.privateJobs ?? strict,
   };
 }

@@ -10,6 +10,7 @@ import {
   timer,
   unit,
 } from '../../../src/index.ts';
+import { fileChanges } from './file-changes.ts';
 import type { Hardening } from './params.ts';
 import { coredump, limits, renderJail, renderModules, renderPasswords, renderProfile } from './render.ts';
 
@@ -18,7 +19,10 @@ interface Context {
   readonly inventory: Inventory;
 }
 
-/** What hardens a host beside sshd and the kernel's parameters. */
+/**
+ * What hardens a host beside sshd and the kernel's parameters. Each part has packages of its own: one that is not wanted any more
+ * goes without the others.
+ */
 export function hardeningResources(hardening: Hardening, system: SystemFact, context: Context): ResourceTree {
   const usesApt = system.packageManager === 'apt';
   return [
@@ -36,7 +40,9 @@ export function hardeningResources(hardening: Hardening, system: SystemFact, con
     usesApt &&
       system.init === 'systemd' && [
         hardening.checksums && checksums(),
-        hardening.bans !== null && !bansByItself(context) && banning(hardening.bans, context),
+        hasBans(hardening, context) && banning(hardening.bans, context),
+        // After all that this role changes.
+        hardening.fileChanges && fileChanges(),
       ],
   ];
 }
@@ -104,14 +110,17 @@ function checksums(): ResourceTree {
   ];
 }
 
+type WithBans = Hardening & { readonly bans: object };
+
 /** A gateway's own jails (role vps-gateway) are for sshd as well. */
-function bansByItself({ host, inventory }: Context): boolean {
-  return [...inventory.services.values()].some(
+function hasBans(hardening: Hardening, { host, inventory }: Context): hardening is WithBans {
+  const isGateway = [...inventory.services.values()].some(
     ({ public: names, mode, gateways }) => names.length > 0 && mode === 'http' && gateways.includes(host.name),
   );
+  return hardening.bans !== null && !isGateway;
 }
 
-/** The jail is there first: Debian's own finds no log on a host without syslog, and then fail2ban does not start. */
+/** Debian's own jail finds no log on a host without syslog, and fail2ban does not start: this one reads the journal. */
 function banning(bans: NonNullable<Hardening['bans']>, { host, inventory }: Context): ResourceTree {
   const inside = [...inventory.networks.values()].flatMap((network) => (network.public ? [] : network.prefixes));
   const ignored = inside.length > 0 ? inside : privateNetworks;
