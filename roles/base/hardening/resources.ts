@@ -40,7 +40,7 @@ export function hardeningResources(hardening: Hardening, system: SystemFact, con
     usesApt &&
       system.init === 'systemd' && [
         hardening.checksums && checksums(),
-        hasBans(hardening, context) && banning(hardening.bans, context),
+        hardening.bans !== null && !hasJails(context) && banning(hardening.bans, context),
         // After all that this role changes.
         hardening.fileChanges && fileChanges(),
       ],
@@ -110,14 +110,11 @@ function checksums(): ResourceTree {
   ];
 }
 
-type WithBans = Hardening & { readonly bans: object };
-
-/** A gateway's own jails (role vps-gateway) are for sshd as well. */
-function hasBans(hardening: Hardening, { host, inventory }: Context): hardening is WithBans {
-  const isGateway = [...inventory.services.values()].some(
+/** The jails of a gateway (role vps-gateway) are for sshd as well. */
+function hasJails({ host, inventory }: Context): boolean {
+  return [...inventory.services.values()].some(
     ({ public: names, mode, gateways }) => names.length > 0 && mode === 'http' && gateways.includes(host.name),
   );
-  return hardening.bans !== null && !isGateway;
 }
 
 /** Debian's own jail finds no log on a host without syslog, and fail2ban does not start: this one reads the journal. */
