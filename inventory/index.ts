@@ -7,7 +7,7 @@ import { defineInventory } from 'labwright';
 export default defineInventory({
   ssh: { user: 'root', identityFile: '.lab/sandbox/id_ed25519' },
   params: {
-    base: { timezone: 'Europe/Berlin' },
+    base: { timezone: 'Europe/Berlin', hardening: { level: 'strict' } },
     dns: {
       resolvers: ['nas', 'node1'],
       // The resolver of the sandbox's internet; leave this out to ask from the root on.

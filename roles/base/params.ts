@@ -1,5 +1,6 @@
 import { Secret, z } from '../../src/index.ts';
 import { canBecomeRoot, hasKey } from './access.ts';
+import { hardening } from './hardening/params.ts';
 
 const admin = z.strictObject({
   /** Name of the account. */
@@ -90,24 +91,6 @@ const timeSync = z.strictObject({
   servers: z.array(z.string().regex(/^[A-Za-z0-9.:_-]+$/, { error: 'a host name or address' })).default([]),
 });
 
-/**
- * Values that are safe on any host: a router's redirects and source routes are not believed, spoofed packets are dropped
- * loosely (a host with WireGuard or two uplinks goes on working).
- */
-const networkDefaults: Readonly<Record<string, number>> = {
-  'net.ipv4.conf.all.accept_redirects': 0,
-  'net.ipv4.conf.default.accept_redirects': 0,
-  'net.ipv4.conf.all.secure_redirects': 0,
-  'net.ipv4.conf.all.send_redirects': 0,
-  'net.ipv4.conf.default.send_redirects': 0,
-  'net.ipv4.conf.all.accept_source_route': 0,
-  'net.ipv4.conf.all.rp_filter': 2,
-  'net.ipv4.conf.default.rp_filter': 2,
-  'net.ipv4.tcp_syncookies': 1,
-  'net.ipv6.conf.all.accept_redirects': 0,
-  'net.ipv6.conf.default.accept_redirects': 0,
-};
-
 /** Everything is optional: `base` alone makes a sound host. */
 export const params = z
   .strictObject({
@@ -128,11 +111,9 @@ export const params = z
     /** Accounts that go, with their keys; their home directories stay. */
     formerAdmins: z.array(z.string()).default([]),
     sshd: sshd.prefault({}),
-    /** Kernel parameters, over sound defaults for the network; `null` leaves one alone. */
-    sysctl: z
-      .record(z.string(), z.union([z.string(), z.number(), z.boolean()]).nullable())
-      .default({})
-      .transform((given) => ({ ...networkDefaults, ...given })),
+    /** Kernel parameters, over those of `hardening.level`; `null` leaves one alone. */
+    sysctl: z.record(z.string(), z.union([z.string(), z.number(), z.boolean()]).nullable()).default({}),
+    hardening: hardening.prefault({}),
     upgrades: upgrades.prefault({}),
     journald: journald.prefault({}),
     timeSync: timeSync.prefault({}),

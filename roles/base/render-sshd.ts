@@ -1,10 +1,17 @@
 import type { Access } from './access.ts';
 
+interface Server {
+  readonly strict: boolean;
+  /** `ID` of os-release. */
+  readonly os: string;
+}
+
 /**
  * The drop-in for sshd. Algorithms are taken away from the defaults instead of being listed, so that what a newer OpenSSH
- * brings is used and what an older one does not know is no error (ssh-audit is what it is measured with).
+ * brings is used and what an older one does not know is no error (ssh-audit is what it is measured with). Every keyword is
+ * one that OpenSSH 8.4 (Debian 11) takes as well.
  */
-export function renderSshd(access: Access, settings: Readonly<Record<string, string>>): string {
+export function renderSshd(access: Access, settings: Readonly<Record<string, string>>, { strict, os }: Server): string {
   const own: Record<string, string> = {
     ...(access.permitRootLogin && { PermitRootLogin: access.permitRootLogin }),
     ...(access.passwordAuthentication !== undefined && {
@@ -16,9 +23,22 @@ export function renderSshd(access: Access, settings: Readonly<Record<string, str
     X11Forwarding: 'no',
     LoginGraceTime: '30',
     // A client offers all keys of its agent one after the other, each is a try.
-    MaxAuthTries: '6',
-    ClientAliveInterval: '60',
-    ClientAliveCountMax: '5',
+    MaxAuthTries: strict ? '3' : '6',
+    // Through the encrypted connection, where nobody else can answer; who is silent for five minutes is gone.
+    ClientAliveInterval: '150',
+    ClientAliveCountMax: '2',
+    TCPKeepAlive: 'no',
+    Compression: 'no',
+    // With the fingerprint of the key that somebody logged in with.
+    LogLevel: 'VERBOSE',
+    // Defaults of OpenSSH, which no other file of the host takes away.
+    HostbasedAuthentication: 'no',
+    IgnoreRhosts: 'yes',
+    PermitUserEnvironment: 'no',
+    StrictModes: 'yes',
+    ...(['debian', 'ubuntu'].includes(os) && { DebianBanner: 'no' }),
+    // `local`: jump hosts and `ssh -L` go on, nobody opens a port on the host.
+    ...(strict && { AllowTcpForwarding: 'local', AllowAgentForwarding: 'no', PermitTunnel: 'no' }),
     KexAlgorithms: '-ecdh-sha2-*,diffie-hellman-group14-*,diffie-hellman-group1-*,diffie-hellman-group-exchange-*',
     HostKeyAlgorithms: '-ecdsa-sha2-*,ssh-dss*,ssh-rsa,ssh-rsa-cert-*',
     Ciphers: '-*-cbc,3des*,arcfour*',

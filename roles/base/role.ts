@@ -16,6 +16,9 @@ import {
   user,
 } from '../../src/index.ts';
 import { accessOf, sudoOf } from './access.ts';
+import { kernelParameters } from './hardening/kernel.ts';
+import { hardeningOf } from './hardening/params.ts';
+import { hardeningResources } from './hardening/resources.ts';
 import { type Admin, type Params, params } from './params.ts';
 import { renderSshd, validateSshd } from './render-sshd.ts';
 import { renderChrony, renderJournald, renderSudoers, renderTimesyncd, renderUpgrades } from './render-system.ts';
@@ -36,6 +39,7 @@ export default defineRole({
   async resources(context): Promise<ResourceTree> {
     const system = await context.system();
     const { params, host } = context;
+    const hardening = hardeningOf(params.hardening);
     return [
       params.hostname !== null && hostname({ name: params.hostname ?? host.name }),
       packages({ names: [...new Set([...params.packages.install, ...packagesFor(params, system)])] }),
@@ -44,7 +48,8 @@ export default defineRole({
       accounts(params, system),
       // After the accounts: whoever is going to need a key has it before the password goes.
       params.sshd.harden && sshdResources(context, system),
-      kernel(params),
+      kernel(params.sysctl, kernelParameters(hardening, system)),
+      hardeningResources(hardening, system, context),
       params.upgrades.enabled && system.packageManager === 'apt' && upgrades(params),
       system.init === 'systemd' && params.journald.maxUse !== null && journal(params),
       system.init === 'systemd' && timeSync(params, system),
@@ -71,10 +76,12 @@ function packagesFor({ admins, sshd, upgrades, timeSync }: Params, system: Syste
   ];
 }
 
-function accounts({ admins, formerAdmins }: Params, system: SystemFact): ResourceTree {
+function accounts({ admins, formerAdmins, hardening }: Params, system: SystemFact): ResourceTree {
   const withSudo = admins.filter((admin) => sudoOf(admin) !== 'none');
   return [
     admins.map((admin) => account(admin, system)),
+    // Who may do what is read by root alone.
+    withSudo.length > 0 && hardening.level !== 'none' && directory({ path: '/etc/sudoers.d', mode: '0750' }),
     withSudo.length > 0 &&
       file({
         path: '/etc/sudoers.d/lab-admins',
@@ -105,7 +112,10 @@ function account(admin: Admin, system: SystemFact): ResourceTree {
 }
 
 function sshdResources({ params, host }: Context, system: SystemFact): ResourceTree {
-  const content = renderSshd(accessOf(params, host), params.sshd.settings);
+  const content = renderSshd(accessOf(params, host), params.sshd.settings, {
+    strict: params.hardening.level === 'strict',
+    os: system.os,
+  });
   const include = line({
     path: '/etc/ssh/sshd_config',
     match: /^\s*Include\s+"?\/etc\/ssh\/sshd_config\.d\/\*\.conf"?\s*$/i,
@@ -131,10 +141,11 @@ function sshdResources({ params, host }: Context, system: SystemFact): ResourceT
   ];
 }
 
-function kernel({ sysctl: parameters }: Params): ResourceTree {
-  return Object.entries(parameters).map(
-    // A kernel without IPv6 has no parameters for it.
-    ([key, value]) => value !== null && sysctl({ key, value, ignoreUnknown: key.startsWith('net.ipv6.') }),
+function kernel(given: Params['sysctl'], ofLevel: Params['sysctl']): ResourceTree {
+  return Object.entries({ ...ofLevel, ...given }).map(
+    // What is not there cannot be misused: a kernel without IPv6, or one that is older than the parameter.
+    ([key, value]) =>
+      value !== null && sysctl({ key, value, ignoreUnknown: key in ofLevel || key.startsWith('net.ipv6.') }),
   );
 }
 

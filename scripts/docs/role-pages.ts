@@ -8,8 +8,10 @@ import { type Parameter, parametersOf } from './parameters.ts';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
 
+/** What a page has to refer to; a procedure has pages of its own. */
+const needed = ['role.ts', 'README.md'];
 const names = readdirSync(join(root, 'roles'))
-  .filter((name) => existsSync(join(root, 'roles', name, 'role.ts')))
+  .filter((name) => needed.every((file) => existsSync(join(root, 'roles', name, file))))
   .sort();
 
 /** The modules with the schemas of the roles. */

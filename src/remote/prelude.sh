@@ -135,6 +135,20 @@ lab_boot_id() {
   shift 19 2>/dev/null && printf -- '-%s' "$1"
 }
 
+# What kind of container this is, nothing on a machine. systemd writes down what it was told; who else made one told the first
+# process, or left a file (systemd's container interface; podman; Docker).
+lab_container() {
+  if [ -r /run/systemd/container ]; then
+    lab_line_of /run/systemd/container
+  elif [ -e /run/.containerenv ]; then
+    printf podman
+  elif [ -e /.dockerenv ]; then
+    printf docker
+  elif ! [ -d /run/systemd/system ]; then
+    tr '\0' '\n' 2>/dev/null </proc/1/environ | sed -n 's/^container=//p'
+  fi
+}
+
 lab_fact() { printf '%s=%s\n' "$1" "$2"; }
 
 # What kind of system this is, with one process (uname).
@@ -153,6 +167,7 @@ lab_read_system() {
       break
     fi
   done
+  lab_fact container "$(lab_container)"
   lab_fact boot "$(lab_boot_id)"
   IFS=' ' read -r lab_line _ </proc/uptime && lab_fact uptime "$lab_line"
   IFS= read -r lab_line </sys/devices/system/cpu/online && lab_fact cpus "$lab_line"

@@ -32,8 +32,8 @@ export function rememberSystem(host: Host, system: SystemFact): void {
 
 /** Uptime, memory and the like may differ from one run to the next without a role caring. */
 export function sameSystem(a: SystemFact, b: SystemFact): boolean {
-  const kept = ({ os, osVersion, codename, architecture, init, packageManager, uid }: SystemFact) =>
-    JSON.stringify([os, osVersion, codename, architecture, init, packageManager, uid]);
+  const kept = ({ os, osVersion, codename, architecture, init, packageManager, container, uid }: SystemFact) =>
+    JSON.stringify([os, osVersion, codename, architecture, init, packageManager, container, uid]);
   return kept(a) === kept(b);
 }
 

@@ -202,6 +202,7 @@ const debian: SystemFact = {
   kernel: '6.1.0',
   init: 'systemd',
   packageManager: 'apt',
+  container: null,
   bootId: '00000000-0000-4000-8000-000000000000',
   uptimeSeconds: 1000,
   cpus: 2,

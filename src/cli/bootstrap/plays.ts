@@ -3,8 +3,8 @@ import firewall from '../../../roles/firewall/role.ts';
 import type { Inventory } from '../../model/types.ts';
 import type { Playbook } from '../../playbook/contract.ts';
 import { definePlaybook } from '../../playbook/define-playbook.ts';
-import { command } from '../../resources/command.ts';
 import { rebootIfRequired } from '../../resources/reboot.ts';
+import { upgradedPackages } from '../../resources/upgraded-packages.ts';
 import type { Admin } from './request.ts';
 
 /**
@@ -18,7 +18,7 @@ export function newWayIn(inventory: Inventory, admin: Admin): Playbook {
     packages: { install: [] },
     admins: [{ name: admin.name, keys: [...admin.keys], sudo: 'free' as const }],
     sshd: { harden: false },
-    sysctl: {},
+    hardening: { level: 'none' as const },
     upgrades: { enabled: false },
     journald: { maxUse: null },
     timeSync: { with: 'none' as const },
@@ -40,7 +40,7 @@ export function sound(inventory: Inventory, name: string, wanted: { upgrade: boo
       name: 'bootstrap',
       inventory,
       plays: [
-        ...(wanted.upgrade ? [{ name: 'updates', hosts, resources: () => [upgrade()] }] : []),
+        ...(wanted.upgrade ? [{ name: 'updates', hosts, resources: () => [upgradedPackages({ full: true })] }] : []),
         { name: 'a sound host', hosts, roles: [base] },
         ...(wanted.firewall ? [{ name: 'firewall', hosts, roles: [firewall] }] : []),
         ...(wanted.upgrade ? [{ name: 'the new kernel', hosts, resources: () => [rebootIfRequired({})] }] : []),
@@ -52,26 +52,4 @@ export function sound(inventory: Inventory, name: string, wanted: { upgrade: boo
 /** Playbooks of the project declare the same: what this one does belongs to them from their first run on. */
 function stepOf(playbook: Playbook): Playbook {
   return { ...playbook, transient: true };
-}
-
-/** All packages, as images are weeks old: lists that are not older than an hour, and nothing in them that is newer. */
-function upgrade() {
-  const current =
-    'command -v apt-get >/dev/null || exit 0; [ -n "$(find /var/lib/apt/lists -maxdepth 1 -name "*_Packages*" -mmin -60 2>/dev/null | head -n 1)" ] && ! apt-get -s full-upgrade 2>/dev/null | grep -q "^Inst"';
-  const steps = [
-    'export DEBIAN_FRONTEND=noninteractive',
-    'patient="-o DPkg::Lock::Timeout=600"',
-    // The lock of the lists has no time limit of its own in older versions.
-    'tries=0; until apt-get -q $patient update; do tries=$((tries + 1)); [ "$tries" -lt 6 ] || exit 1; sleep 10; done',
-    'dpkg --configure -a',
-    'apt-get -q -y $patient -o Dpkg::Options::=--force-confdef -o Dpkg::Options::=--force-confold full-upgrade',
-    'apt-get clean',
-    'find /var/lib/apt/lists -maxdepth 1 -name "*_Packages*" -exec touch {} +',
-  ];
-  return command({
-    id: 'upgrade of all packages',
-    argv: ['sh', '-ec', steps.join('\n')],
-    unless: ['sh', '-c', current],
-    timeoutSeconds: 3600,
-  });
 }

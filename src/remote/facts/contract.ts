@@ -84,6 +84,8 @@ export interface SystemFact {
   readonly kernel: string;
   readonly init: 'systemd' | 'openrc' | 'other';
   readonly packageManager: 'apt' | 'apk' | 'dnf' | 'pacman' | 'none';
+  /** What kind of container the host is (`docker`, `lxc`, …), whose kernel is that of the machine below; `null` for a machine. */
+  readonly container: string | null;
   /** New at every boot: `/proc/sys/kernel/random/boot_id` and the start of the first process. */
   readonly bootId: string;
   readonly uptimeSeconds: number;

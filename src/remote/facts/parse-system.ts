@@ -31,6 +31,7 @@ export function parseSystem(frame: Frame | undefined): SystemFact {
     init: init === 'systemd' || init === 'openrc' ? init : 'other',
     packageManager:
       manager === 'apt-get' ? 'apt' : manager === 'apk' || manager === 'dnf' || manager === 'pacman' ? manager : 'none',
+    container: pairs.get('container') || null,
     bootId: pairs.get('boot') ?? '',
     uptimeSeconds: Math.floor(Number(pairs.get('uptime') ?? 0)),
     cpus: countCpus(pairs.get('cpus') ?? '0'),
