@@ -11,7 +11,7 @@ export function register(program: Command): void {
     .option('-g, --group <groups>', 'groups of the inventory to put it into', list, [])
     .option('--join <tunnels>', 'tunnels to give it an address on', list, [])
     .option('--admin <user>', 'who administers it; default: an admin of the inventory, or who logs in today')
-    .option('--key <files>', 'public keys of the admin; default: that of ssh in the home folder', list, [])
+    .option('--key <files>', 'public keys of the admin; default: the first that ssh would offer', list, [])
     .option('--identity <file>', 'private key to log in with; default: as ssh')
     .option('--fingerprint <SHA256:…>', "the host key's, from the provider's console; default: you are asked")
     .option('--accept-new-host-key', 'pin the host key that it presents without asking')

@@ -1,4 +1,4 @@
-import { chmodSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { tryCommand } from '../../src/sandbox/docker.ts';
 import { fingerprint } from '../../src/transport/known-hosts.ts';
@@ -123,10 +123,7 @@ describe('a machine that a provider hands over with a password', () => {
     await fresh.sh('rm /root/.ssh/authorized_keys; chage -d 0 root');
     yaml = labProject({
       'inventory/index.yml': '# The homelab\nhosts:\n  nas: # at home\n    address: 192.0.2.20\n',
-      'home/.ssh/id_ed25519.pub': fresh.publicKey,
-      'home/.ssh/id_ed25519': readFileSync(fresh.identityFile, 'utf8'),
     });
-    chmodSync(`${yaml.root}/home/.ssh/id_ed25519`, 0o600);
   }, 240_000);
   afterAll(async () => {
     yaml?.remove();
@@ -141,6 +138,8 @@ describe('a machine that a provider hands over with a password', () => {
         'vps1',
         '--admin',
         'ada',
+        '--identity',
+        fresh.identityFile,
         '--accept-new-host-key',
         '--no-upgrade',
         '--no-firewall',

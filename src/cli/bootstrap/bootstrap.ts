@@ -40,7 +40,7 @@ export async function bootstrap(machine: string | undefined, options: BootstrapO
   const wanted = wantedOf(target, options);
   // Whether the host can be written into the inventory is found out before it is touched.
   const plain = known ? inventory : await withPlainHost(file, inventory, wanted);
-  const admin = adminOf(target.user, plain, known, options);
+  const admin = await adminOf(target, plain, known, options);
   const draft = known ? { inventory, save: async () => {} } : await hostDraft(file, plain, wanted, admin);
   return new Bootstrap(file, draft, known, { target, admin, options }).run();
 }
@@ -172,13 +172,18 @@ function wantedOf(target: Target, options: BootstrapOptions) {
 }
 
 /** The admin that the inventory has for this host, or one that is new. */
-function adminOf(login: string, inventory: Inventory, known: boolean, options: BootstrapOptions): Admin {
+async function adminOf(
+  target: Target,
+  inventory: Inventory,
+  known: boolean,
+  options: BootstrapOptions,
+): Promise<Admin> {
   const declared = adminsOf(inventory, options.name);
   const user = known ? inventory.hosts.get(options.name)?.connection.user : undefined;
   const names = [...(user === undefined ? [] : [user]), ...declared.map(({ name }) => name)];
-  const name = adminName(options.admin, login, names);
+  const name = adminName(options.admin, target.user, names);
   const keys = declared.find((one) => one.name === name)?.keys ?? [];
-  return { name, keys: keys.length > 0 ? keys : publicKeys(options.key, options.identity) };
+  return { name, keys: keys.length > 0 ? keys : await publicKeys(options.key, target, options.identity) };
 }
 
 /**
@@ -206,6 +211,6 @@ async function printCloudConfig(
   const target = parseTarget(machine ?? 'root@192.0.2.1');
   const known = inventory.hosts.has(options.name);
   const plain = known ? inventory : await withPlainHost(file, inventory, wantedOf(target, options));
-  process.stdout.write(cloudConfig(adminOf(target.user, plain, known, options), options));
+  process.stdout.write(cloudConfig(await adminOf(target, plain, known, options), options));
   return exitCodes.asDeclared;
 }

@@ -1,11 +1,13 @@
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { homedir, userInfo } from 'node:os';
 import { resolve } from 'node:path';
 import { namePattern } from '../../model/schema.ts';
 import type { Inventory } from '../../model/types.ts';
 import { LabError } from '../../shared/errors.ts';
 import { suggestion } from '../../shared/suggest.ts';
+import { agentKeys } from '../../transport/agent.ts';
 import { parseJumpHost } from '../../transport/endpoint.ts';
+import { resolveEndpoint } from '../../transport/ssh-config.ts';
 
 /** Where a fresh machine is and how it lets somebody in today. */
 export interface Target {
@@ -74,26 +76,24 @@ export function adminName(given: string | undefined, login: string, declared: re
 }
 
 /**
- * Public keys, as lines of `authorized_keys`: those of the files named, else that beside the private key that is used, else the first of
- * ssh's own in the home folder.
+ * Public keys, as lines of `authorized_keys`: those of the files named, else the first of those that a login to this machine offers, as
+ * `ssh` chooses them: beside its private keys, then in the agent.
  *
  * @throws LabError USAGE when there is none, or a file holds something else
  */
-export function publicKeys(files: readonly string[], identityFile: string | undefined): string[] {
+export async function publicKeys(files: readonly string[], target: Target, identity?: string): Promise<string[]> {
   if (files.length > 0) return files.map((file) => readPublicKey(atHome(file)));
-  const own = ['id_ed25519', 'id_ed25519_sk', 'id_ecdsa', 'id_ecdsa_sk', 'id_rsa'].map((name) => `~/.ssh/${name}`);
-  const candidates = (identityFile === undefined ? own : [identityFile]).map((file) => `${atHome(file)}.pub`);
-  for (const file of candidates) {
-    try {
-      return [readPublicKey(file)];
-    } catch (error) {
-      if ((error as LabError).details.cause === undefined) throw error;
-    }
-  }
+  const endpoint = await resolveEndpoint({ ...target, name: target.address });
+  const beside = (identity === undefined ? endpoint.identityFiles : [atHome(identity)]).map((file) => `${file}.pub`);
+  const present = beside.find((file) => existsSync(file));
+  if (present !== undefined) return [readPublicKey(present)];
+  const held = endpoint.agent === undefined || identity !== undefined ? [] : ((await agentKeys(endpoint.agent)) ?? []);
+  const [first] = held;
+  if (first !== undefined) return [`${first.type} ${first.getPublicSSH().toString('base64')} ${first.comment}`.trim()];
   throw new LabError('USAGE', 'no public key for the admin to log in with', {
-    expected: '--key FILE.pub, or one of ssh in the home folder',
-    found: `none of ${candidates.join(', ')}`,
-    hint: 'ssh-keygen -t ed25519 makes one',
+    expected: '--key FILE.pub, one beside the private keys of ssh, or one in the agent',
+    found: `none of ${beside.join(', ')}`,
+    hint: 'ssh-keygen -t ed25519 makes one; ssh-keygen -y -f FILE > FILE.pub writes that of a private key',
   });
 }
 
