@@ -30,10 +30,15 @@ const hostName = new RegExp(`^${label}(?:\\.${label})*$`, 'iu');
 
 /** A port is split off only from what then is a name or an address: `[2001:db8::1]:22`, never `2001:db8::1`. */
 function splitPort(pattern: string): { readonly name: string; readonly port: number | undefined } {
-  const found = /^\[(.+)\]:(\d+)$/.exec(pattern) ?? /^((?:[^:[\]]|\[[^\]]*\])*):(\d+)$/.exec(pattern);
-  const [, name = '', port] = found ?? [];
-  if (port === undefined || !isNameOrAddress(name)) return { name: pattern, port: undefined };
-  return { name, port: Number(port) };
+  let name = pattern;
+  let port: number | undefined;
+  for (const form of [/^\[(.+)\]:(\d+)$/, /^((?:[^:[\]]|\[[^\]]*\])*):(\d+)$/]) {
+    const [, before, digits] = form.exec(name) ?? [];
+    if (before === undefined) continue;
+    name = before;
+    port = Number(digits);
+  }
+  return port === undefined || !isNameOrAddress(name) ? { name: pattern, port: undefined } : { name, port };
 }
 
 function isNameOrAddress(text: string): boolean {
@@ -47,8 +52,8 @@ function expandRanges(name: string): string[] {
     return [name];
   }
   const [, head = '', bounds = '', tail = ''] = found;
-  const rest = expandRanges(tail);
   const steps = stepsOf(bounds);
+  const rest = expandRanges(tail);
   if (steps.length * rest.length > maximumHosts) throw new BadHostPattern(`these are more than ${maximumHosts} hosts`);
   return steps.flatMap((step) => rest.map((end) => `${head}${step}${end}`));
 }

@@ -24,7 +24,7 @@ export class InventoryData {
   readonly hosts = new Map<string, Entity>();
 
   constructor(at: SourceLocation) {
-    this.addGroup('all', at);
+    this.addGroup('all', at).children.add('ungrouped');
     this.addGroup('ungrouped', at);
   }
 
@@ -47,8 +47,9 @@ export class InventoryData {
     if (name === '') throw new LabError('INVENTORY_INVALID', 'a host has no name', { at });
     const isNew = !this.hosts.has(name);
     if (isNew) this.hosts.set(name, { name, at, variables: new Map() });
-    // Only where a host is named first does Ansible look at the port behind its name.
-    if (isNew && port !== undefined) this.hosts.get(name)?.variables.set('ansible_port', { value: port, at });
+    // Only where a host is named first does Ansible look at the port behind its name, and 0 is none.
+    if (isNew && port !== undefined && port > 0)
+      this.hosts.get(name)?.variables.set('ansible_port', { value: port, at });
     group.hosts.add(name);
   }
 

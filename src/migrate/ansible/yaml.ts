@@ -12,7 +12,7 @@ import {
   type YAMLMap,
 } from 'yaml';
 import { LabError, type SourceLocation } from '../../shared/errors.ts';
-import { textOrTemplate, type Value, Vaulted } from './values.ts';
+import { Template, textOrTemplate, type Value, Vaulted } from './values.ts';
 import { jsonScalar, plainScalar } from './yaml-scalars.ts';
 
 /** Aliases of aliases multiply: more nodes than any real inventory has are refused. */
@@ -124,11 +124,12 @@ export class AnsibleYaml {
     });
   }
 
+  /** As Ansible writes it into JSON: `on` is a boolean, and so `true`. */
   #key(node: Node | null): string {
     const value = isScalar(node) || node === null ? this.value(node) : undefined;
     if (value === undefined || value instanceof Vaulted || value === '__proto__')
       throw new LabError('INVENTORY_INVALID', 'this cannot be a key', { at: this.at(node), expected: 'text' });
-    return isScalar(node) && typeof value !== 'string' ? String(node.source ?? node.value) : String(value);
+    return value instanceof Template ? value.text : String(value);
   }
 
   #scalar(node: Scalar, unsafe: boolean): Value {
