@@ -115,7 +115,9 @@ function jumpOfCommand(command: string): Jump | undefined {
   const { found, operands, forward } = collect(words);
   const [destination, ...rest] = operands;
   const isCarried =
-    forward === undefined ? /^(nc|ncat|netcat)( -\S+)* %h %p$/.test(rest.join(' ')) : /^\[?%h\]?:%p$/.test(forward);
+    forward === undefined
+      ? /^(nc|ncat|netcat)( -\w+( \d+)?)* %h %p$/.test(rest.join(' '))
+      : /^\[?%h\]?:%p$/.test(forward);
   if (destination === undefined || !isCarried || found.proxyJump !== undefined) return undefined;
   const user = found.user === undefined || destination.includes('@') ? '' : `${found.user}@`;
   const port = found.port === undefined ? '' : `:${found.port}`;

@@ -16,7 +16,7 @@ import { Template, textOrTemplate, type Value, Vaulted } from './values.ts';
 import { jsonScalar, plainScalar } from './yaml-scalars.ts';
 
 /** Aliases of aliases multiply: more nodes than any real inventory has are refused. */
-const maximumNodes = 500_000;
+const maximumNodes = 200_000;
 const knownTags = ['str', 'int', 'float', 'bool', 'null', 'map', 'seq'].map((name) => `tag:yaml.org,2002:${name}`);
 
 export interface YamlEntry {
@@ -32,6 +32,7 @@ export class AnsibleYaml {
   readonly #file: string;
   readonly #isJson: boolean;
   readonly #open = new Set<Node>();
+  readonly #targets = new Map<Node, Node>();
   #nodes = 0;
 
   /** @throws LabError INVENTORY_INVALID when it is no YAML */
@@ -144,8 +145,12 @@ export class AnsibleYaml {
 
   #resolve(node: Node | null): Node | null {
     if (!isAlias(node)) return node;
-    const target = node.resolve(this.#document);
-    if (target !== undefined) return target as Node;
+    // The library looks through the whole document each time.
+    const target = this.#targets.get(node) ?? (node.resolve(this.#document) as Node | undefined);
+    if (target !== undefined) {
+      this.#targets.set(node, target);
+      return target;
+    }
     throw new LabError('INVENTORY_INVALID', `no anchor is called "&${node.source}"`, { at: this.at(node) });
   }
 
