@@ -30,6 +30,7 @@ export const commands: Record<string, () => Promise<CommandModule>> = {
   sandbox: () => import('./sandbox.ts'),
   bootstrap: () => import('./bootstrap.ts'),
   init: () => import('./init.ts'),
+  import: () => import('./import.ts'),
   doctor: () => import('./doctor.ts'),
   completion: () => import('./completion.ts'),
   complete: async () => (await import('./complete.ts')).completing(commands),
