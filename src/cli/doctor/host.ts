@@ -18,7 +18,7 @@ export interface HostFindings {
 
 /** The answer to one that is larger than any packet: what a path that loses full packets never delivers. */
 const largeAnswer = "lab_b large; head -c 100000 /dev/zero | tr '\\0' x; lab_e large 0";
-const largeSeconds = 15;
+const largeSeconds = 10;
 
 /** Looks at one host; changes nothing. */
 export async function examineHost(session: Session, host: Host, isInTunnel: boolean): Promise<HostFindings> {

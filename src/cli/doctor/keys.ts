@@ -102,7 +102,7 @@ async function conflictOf({ name, connection }: Host, policy: HostKeyPolicy): Pr
       'known-hosts-conflict',
       `${other.at.file}:${other.at.line} has another ${other.key.type} key for ${formatAddress(endpoint)} than the lock file`,
       `lab goes by the lock file, ssh by known_hosts: one of them lets somebody else answer for ${name}`,
-      `look at the host's own console (ssh-keygen -l -f /etc/ssh/ssh_host_*.pub), then: ssh-keygen -R '${address}'`,
+      `look at the host's own console (ssh-keygen -l -f /etc/ssh/ssh_host_*.pub), then: ssh-keygen -R '${address}' -f ${other.at.file}`,
     ),
   ];
 }
