@@ -2,6 +2,9 @@ import { stringify } from 'yaml';
 import { renderSshd } from '../../../roles/base/render-sshd.ts';
 import type { Admin } from './request.ts';
 
+/** Who may log in from then on: nobody but the admin with a key. */
+const shut = { permitRootLogin: 'no', passwordAuthentication: false } as const;
+
 /**
  * User-data of cloud-init that does at the first boot what `lab bootstrap` does over SSH up to the firewall: an admin with key and sudo,
  * updates, an sshd that lets in nobody else and asks for no password.
@@ -29,7 +32,7 @@ export function cloudConfig(admin: Admin, wanted: { readonly name: string; reado
       {
         path: '/etc/ssh/sshd_config.d/00-lab.conf',
         permissions: '0644',
-        content: renderSshd({ permitRootLogin: 'no', passwordAuthentication: false }, {}),
+        content: renderSshd(shut, {}, { strict: false, os: '' }),
       },
     ],
     // The image's sshd is running by then, with what it read before.
