@@ -53,6 +53,12 @@ Examples:
 async function importFromAnsible(inventory: string, options: Options): Promise<void> {
   const { importAnsible } = await import('../migrate/ansible/import.ts');
   const { reportLines } = await import('../migrate/ansible/report.ts');
+  const { roleName } = await import('../playbook/define-role.ts');
+  if (!roleName.test(options.role))
+    throw new LabError('USAGE', '--role is no name of a role', {
+      expected: 'lower-case letters, digits and "-", beginning with a letter',
+      found: JSON.stringify(options.role),
+    });
   if (options.out !== undefined) refuseToReplace(options.out, options.force === true);
   const imported = importAnsible(inventory, {
     format: formatOf(options),

@@ -6,7 +6,7 @@ import { suggestion } from '../shared/suggest.ts';
 import type { AnySchema, Role, RoleDefinition, RoleUse } from './contract.ts';
 
 const definedRoles = new WeakSet<object>();
-const roleName = /^[a-z][a-z0-9-]*$/;
+export const roleName = /^[a-z][a-z0-9-]*$/;
 
 export type NoParams = z.ZodObject<Record<never, never>>;
 

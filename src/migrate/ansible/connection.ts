@@ -47,6 +47,8 @@ const variablesOf = {
   sshExtraArguments: ['ansible_ssh_extra_args'],
 } as const;
 
+const argumentFields = ['sshArguments', 'sshCommonArguments', 'sshExtraArguments'] as const;
+
 /** Every variable that this file reads. */
 export const connectionVariables: ReadonlySet<string> = new Set(Object.values(variablesOf).flat());
 
@@ -150,27 +152,27 @@ class ConnectionReader {
 
   /** Of the three variables for arguments the first that says something counts, as ssh takes the first of its options. */
   #arguments(): GivenByArguments {
-    const fields = (['sshArguments', 'sshCommonArguments', 'sshExtraArguments'] as const).map(
-      (field): GivenByArguments => {
-        const found = this.#variable(field);
-        const text = this.#text(field);
-        if (found === undefined || text === undefined) return {};
-        const read = readSshArguments(text);
-        if (read === undefined) return this.#leftOut(found, 'its quotes do not match') ?? {};
-        for (const option of read.other) this.#leftOut(found, adviceOn(option));
-        if (read.identityFile !== undefined) this.#tellRelative(read.identityFile, found.name, found.variable.at);
-        return defined({
-          proxyJump: read.proxyJump?.map((jump) => this.#context.jumpName(jump)) ?? [],
-          user: read.user,
-          port: numberOf(read.port, 65_535),
-          identityFile: read.identityFile,
-          configFile: read.configFile,
-          connectTimeoutSeconds: numberOf(read.connectTimeout, 3600),
-        });
-      },
-    );
-    const jumps = fields.map(({ proxyJump }) => proxyJump).filter((jump) => jump !== undefined);
-    return { ...fields[2], ...fields[1], ...fields[0], proxyJump: jumps.find((jump) => jump.length > 0) ?? jumps[0] };
+    const fields = argumentFields.map((field): GivenByArguments => {
+      const found = this.#variable(field);
+      const text = this.#text(field);
+      if (found === undefined || text === undefined) return {};
+      const read = readSshArguments(text);
+      if (read === undefined) return this.#leftOut(found, 'its quotes do not match') ?? {};
+      for (const option of read.other) this.#leftOut(found, adviceOn(option));
+      if (read.identityFile !== undefined) this.#tellRelative(read.identityFile, found.name, found.variable.at);
+      return defined({
+        proxyJump: read.proxyJump?.map((jump) => this.#context.jumpName(jump)),
+        user: read.user,
+        port: numberOf(read.port, 65_535),
+        identityFile: read.identityFile,
+        configFile: read.configFile,
+        connectTimeoutSeconds: numberOf(read.connectTimeout, 3600),
+      });
+    });
+    const [first = {}, second = {}, third = {}] = fields;
+    // Whoever has arguments without a jump host has none, also where a group has one.
+    const noJump = argumentFields.some((field) => this.#variable(field) !== undefined) ? { proxyJump: [] } : {};
+    return { ...noJump, ...third, ...second, ...first };
   }
 
   #variable(field: keyof typeof variablesOf): Found | undefined {

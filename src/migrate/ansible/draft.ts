@@ -1,3 +1,4 @@
+import { dirname, resolve } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import type { InventoryInput } from '../../model/input.ts';
 import { layersOf, mergeLayers } from '../../model/layers.ts';
@@ -93,6 +94,9 @@ export class Drafting {
     }
     const params = this.#parameters(variables);
     const isLocal = ssh.transport === 'local';
+    const given = variables.get('ansible_ssh_host') ?? variables.get('ansible_host');
+    if (address === undefined && !isLocal && given !== undefined && given.value !== null && given.value !== '')
+      this.#notes.add('changed', given.at, `host ${original}`, 'its name is dialled, as its address was left out');
     return {
       name: this.#nameOf(original),
       original,
@@ -180,10 +184,18 @@ export class Drafting {
       variables,
       notes,
       fillIn: (template) =>
-        host === undefined ? undefined : fillIn(template, (name) => lookup(variables, host, name)),
+        host === undefined ? undefined : fillIn(template, (name) => this.#lookup(variables, host, name)),
       secretPath: (variable, field) => this.#secretPath(variable, field),
       jumpName: (jump) => this.#jumpName(jump),
     });
+  }
+
+  #lookup(variables: OwnedVariables, host: string, name: string): Value | undefined {
+    if (name === 'inventory_hostname') return host;
+    if (name === 'inventory_hostname_short') return host.split('.')[0];
+    const file = this.#inventory.data.hosts.get(host)?.at.file;
+    if (name === 'inventory_dir' && file !== undefined) return dirname(resolve(file));
+    return variables.get(name)?.value;
   }
 
   #parameters(variables: OwnedVariables): Settings {
@@ -218,12 +230,6 @@ export class Drafting {
     });
     return host === undefined ? jump : this.#nameOf(host[0]);
   }
-}
-
-function lookup(variables: OwnedVariables, host: string, name: string): Value | undefined {
-  if (name === 'inventory_hostname') return host;
-  if (name === 'inventory_hostname_short') return host.split('.')[0];
-  return variables.get(name)?.value;
 }
 
 function merged(part: PartName, host: string, draft: Draft): Settings {

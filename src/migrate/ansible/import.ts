@@ -3,6 +3,7 @@ import { isPlainObject } from '../../model/layers.ts';
 import type { Locate } from '../../model/problems.ts';
 import { resolveInventory } from '../../model/resolve-inventory.ts';
 import { SecretReference } from '../../model/yaml-document.ts';
+import { visibleLine } from '../../report/visible.ts';
 import { LabError } from '../../shared/errors.ts';
 import { Secret } from '../../shared/secret.ts';
 import { type Draft, Drafting, secretsOf } from './draft.ts';
@@ -52,7 +53,7 @@ export function importAnsible(path: string, options: ImportOptions): Imported {
   const draft = new Drafting(inventory, names, notes).draft();
   const document = documentOf(draft, options.role);
   check(document, path, placesOf(data, names));
-  const comment = `Taken over from Ansible's ${JSON.stringify(path).slice(1, -1)} by: lab import ansible`;
+  const comment = `Taken over from Ansible's ${visibleLine(path)} by: lab import ansible`;
   return {
     text: (options.format === 'ts' ? writeTypeScript : writeYaml)(document, comment),
     hosts: draft.hosts.size,

@@ -79,7 +79,7 @@ class IniReader {
     const { names, port } = patternOf(pattern, at);
     const variables = assignments.map((word): [string, Variable] => {
       const [key, value] = halves(word);
-      if (value === undefined) throw problem('this is no variable of a host', at, 'key=value', word);
+      if (value === undefined) throw problem('this is no variable of a host', at, 'key=value', shown(word, text));
       return [key, variable(value, at)];
     });
     for (const name of names) {
@@ -90,8 +90,7 @@ class IniReader {
 
   #variable(text: string, at: SourceLocation): void {
     const [key, value] = halves(text);
-    if (value === undefined)
-      throw problem('this is no variable', at, 'key = value', /pass/i.test(text) ? undefined : text);
+    if (value === undefined) throw problem('this is no variable', at, 'key = value', shown(text, text));
     this.#data.setVariable(this.#group.name, key.trim(), variable(value.trim(), at));
   }
 
@@ -101,6 +100,11 @@ class IniReader {
     if (!this.#data.groups.has(child)) this.#awaited.set(child, at);
     this.#edges.push({ parent: this.#group, child, at });
   }
+}
+
+/** Nothing of a line that may hold a secret. */
+function shown(part: string, line: string): string | undefined {
+  return /pass|secret|token|key/i.test(line) ? undefined : part;
 }
 
 function variable(text: string, at: SourceLocation): Variable {

@@ -78,7 +78,8 @@ function collect(words: readonly string[]): CommandLine {
       found.proxyJump ??= jump.path;
       found.other.push(...jump.other);
     } else if (flag === '-W') forward = value;
-    else found.other.push(`${flag} ${value}`);
+    // A command may hold a password.
+    else found.other.push(name === 'proxycommand' ? '-o ProxyCommand=…' : `${flag} ${value}`);
   }
   return { found, operands, forward };
 }

@@ -122,13 +122,13 @@ describe('connections', () => {
 
   test('what ssh is told beyond that is named', async () => {
     const { notes, hosts } = await imported({
-      hosts: `nas ansible_ssh_common_args='-o StrictHostKeyChecking=no -A -i keys/id -o ProxyCommand="socat - x"'\n`,
+      hosts: `nas ansible_ssh_common_args='-o StrictHostKeyChecking=no -A -i keys/id -o ProxyCommand="sshpass -p hunter2 ssh -W %h:%p x"'\n`,
     });
     expect(hosts.get('nas')?.connection.identityFile).toMatch(/\/lab\/keys\/id$/);
     expect(notes('left out')).toEqual([
       'ansible_ssh_common_args: -o StrictHostKeyChecking=no: keys of hosts are pinned in the lock file, always @hosts:1',
       'ansible_ssh_common_args: -A: ~/.ssh/config is read, put it there @hosts:1',
-      'ansible_ssh_common_args: -o ProxyCommand=socat - x: ~/.ssh/config is read, put it there @hosts:1',
+      'ansible_ssh_common_args: -o ProxyCommand=…: ~/.ssh/config is read, put it there @hosts:1',
     ]);
   });
 
@@ -150,16 +150,22 @@ describe('connections', () => {
   test('templates that only name variables are filled in, others are named', async () => {
     const { hosts, notes } = await imported({
       hosts:
-        'a ansible_host="{{ net }}.{{ n }}" n=5\nb ansible_port="{{ p | int }}"\nc ansible_user="{{ d }}" d="{{ e }}" e="{{ d }}"\n[all:vars]\nnet=10.0.0\nansible_port={{ base }}\nbase=2200\n',
+        'a ansible_host="{{ net }}.{{ n }}" n=5\nb ansible_port="{{ p | int }}"\nc ansible_user="{{ d }}" d="{{ e }}" e="{{ d }}"\nd ansible_host="{{ x | y }}" ansible_ssh_private_key_file="{{ inventory_dir }}/keys/id"\n[all:vars]\nnet=10.0.0\nansible_port={{ base }}\nbase=2200\n',
     });
     expect(hosts.get('a')?.connection).toMatchObject({ address: '10.0.0.5', port: 2200 });
     expect(hosts.get('b')?.connection.port).toBeUndefined();
+    expect(hosts.get('d')?.connection).toMatchObject({
+      address: 'd',
+      identityFile: expect.stringMatching(/^\/.*\/keys\/id$/),
+    });
+    expect(notes('changed')).toContain('host d: its name is dialled, as its address was left out @hosts:4');
     expect(hosts.get('c')?.connection).toMatchObject({ address: 'c', port: 2200 });
     expect(notes('left out')).toEqual([
       'ansible_port: a template that is more than the names of variables @hosts:2',
       'ansible_user: a template that is more than the names of variables @hosts:3',
       'd: a template: write its value in TypeScript @hosts:3',
       'e: a template: write its value in TypeScript @hosts:3',
+      'ansible_host: a template that is more than the names of variables @hosts:4',
     ]);
   });
 });
@@ -318,9 +324,11 @@ describe('what cannot be imported is refused with its place and what to do', () 
   });
 
   test('a line with a password in it is not shown', async () => {
-    const { details } = await refusal({ hosts: `nas ansible_password='hunter2\n` });
-    expect(JSON.stringify(details)).not.toContain('hunter2');
-    expect(details.at).toMatchObject({ line: 1 });
+    for (const line of [`ansible_password='hunter2`, 'ansible_password= hunter2', 'x hunter2 # token']) {
+      const { details } = await refusal({ hosts: `nas ${line}\n` });
+      expect(JSON.stringify(details)).not.toContain('hunter2');
+      expect(details.at).toMatchObject({ line: 1 });
+    }
   });
 });
 
@@ -375,6 +383,13 @@ describe('lab import ansible', () => {
     await lab(hosts, '-o', out, '--force');
     expect(readFileSync(out, 'utf8')).toContain('defineInventory');
     expect(readdirSync(join(cwd, 'inventory'))).toEqual(['index.ts']);
+  });
+
+  test('a name that no role can have is refused', async () => {
+    const cwd = project({ hosts: 'nas\n' });
+    expect((await labErrorOf(() => lab(join(cwd, 'hosts'), '--role', '__proto__'))).message).toBe(
+      '--role is no name of a role',
+    );
   });
 
   test('a mistake in what is read leaves the file as it was', async () => {
