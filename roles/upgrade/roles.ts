@@ -12,8 +12,11 @@ export const packagesRole = defineRole({
   name: 'upgrade',
   description: 'All packages in their newest version',
   params: z.object({
+    /** Also upgrade what takes the removal of other packages (`apt-get dist-upgrade`). */
     full: z.boolean().default(false),
+    /** An index older than this is read anew. */
     indexMaxAgeHours: z.int().min(0).default(1),
+    /** How long to wait for another package manager to end. */
     lockTimeoutSeconds: z.int().min(0).default(300),
   }),
   resources: ({ params }) => [upgradedPackages(params)],

@@ -6,16 +6,19 @@ export type DocComments = (keys: readonly string[], variant: string | undefined)
 /**
  * Reads the doc comments above the fields of a role's schema: the type that zod infers from it keeps them.
  *
- * @param file the module that exports the schema as `params`
+ * @param file the module that exports the role
  */
 export function docComments(program: ts.Program, file: string): DocComments {
   const checker = program.getTypeChecker();
   const source = program.getSourceFile(file);
-  const exported = source === undefined ? undefined : checker.getSymbolAtLocation(source);
-  const params = exported?.exports?.get('params' as ts.__String);
-  if (params === undefined) throw new Error(`${file} exports no params`);
-  const schema = checker.getTypeOfSymbol(params);
-  const input = propertyType(checker, propertyType(checker, schema, '_zod'), 'input');
+  const module = source === undefined ? undefined : checker.getSymbolAtLocation(source);
+  const role = module && checker.getExportsOfModule(module).find(({ escapedName }) => escapedName === 'default');
+  if (role === undefined) throw new Error(`${file} exports no role`);
+  const own = role.flags & ts.SymbolFlags.Alias ? checker.getAliasedSymbol(role) : role;
+  const input = ['definition', 'params', '_zod', 'input'].reduce(
+    (type, name) => propertyType(checker, type, name),
+    checker.getTypeOfSymbol(own),
+  );
   return (keys, variant) => {
     const name = keys.at(-1) ?? '';
     const parents = keys

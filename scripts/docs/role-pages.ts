@@ -14,20 +14,20 @@ const names = readdirSync(join(root, 'roles'))
   .filter((name) => needed.every((file) => existsSync(join(root, 'roles', name, file))))
   .sort();
 
-/** The modules with the schemas of the roles. */
-export const paramsFiles: readonly string[] = names.map((name) => join(root, 'roles', name, 'params.ts'));
+/** The modules that export the roles. */
+export const roleFiles: readonly string[] = names.map((name) => join(root, 'roles', name, 'role.ts'));
 
 /**
  * The pages of `docs/roles/`, by their path from the root of the repository.
  *
- * @param program one that has `paramsFiles` among its files
+ * @param program one that has `roleFiles` among its files
  */
 export async function rolePages(program = compile()): Promise<ReadonlyMap<string, string>> {
   const pages = new Map<string, string>();
   const list: string[] = [];
   for (const [index, name] of names.entries()) {
     const { definition } = await roleOf(name);
-    pages.set(`docs/roles/${name}.md`, page(name, definition, docComments(program, paramsFiles[index] ?? '')));
+    pages.set(`docs/roles/${name}.md`, page(name, definition, docComments(program, roleFiles[index] ?? '')));
     list.push(`| [${name}](${name}.md) | ${definition.description} | [README](../../roles/${name}/README.md) |`);
   }
   return pages.set('docs/roles/README.md', index(list));
@@ -36,11 +36,11 @@ export async function rolePages(program = compile()): Promise<ReadonlyMap<string
 /** The options of the repository's own tsconfig.json. */
 export function compilerOptions(): ts.CompilerOptions {
   const { config } = ts.readConfigFile(join(root, 'tsconfig.json'), ts.sys.readFile);
-  const { options } = ts.parseJsonConfigFileContent({ ...config, include: [], files: paramsFiles }, ts.sys, root);
+  const { options } = ts.parseJsonConfigFileContent({ ...config, include: [], files: roleFiles }, ts.sys, root);
   return { ...options, noEmit: true };
 }
 
-const compile = (): ts.Program => ts.createProgram(paramsFiles, compilerOptions());
+const compile = (): ts.Program => ts.createProgram(roleFiles, compilerOptions());
 
 async function roleOf(name: string): Promise<Role> {
   const module = (await import(pathToFileURL(join(root, 'roles', name, 'role.ts')).href)) as { default: Role };
@@ -49,7 +49,7 @@ async function roleOf(name: string): Promise<Role> {
 
 function page(name: string, { description, params }: Role['definition'], comments: DocComments): string {
   return `${[
-    generated(`roles/${name}/params.ts`),
+    generated(`the schema in roles/${name}`),
     `# The role ${name}`,
     `${description}. What it does to a host, the files that it owns, and how to take it back: [its README](../../roles/${name}/README.md).`,
     ['```ts', `import ${importName(name)} from 'labwright/roles/${name}';`, '```'].join('\n'),
@@ -67,7 +67,7 @@ function row(role: string, parameter: Parameter, comments: DocComments): string[
   const { path, takes, byDefault, keys, variant, group } = parameter;
   const comment = comments(keys, variant);
   if (comment === '' && group) return [];
-  if (comment === '') throw new Error(`roles/${role}/params.ts: ${path} needs a doc comment`);
+  if (comment === '') throw new Error(`the role ${role}: its parameter ${path} needs a doc comment`);
   const ofVariant = variant === undefined ? '' : ` of \`${variant}\``;
   return [`| \`${path}\`${ofVariant} | ${takes} | ${byDefault} | ${comment.replaceAll('|', '\\|')} |`];
 }

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { basename, dirname, join, relative } from 'node:path';
 import ts from 'typescript';
-import { compilerOptions, paramsFiles } from '../../scripts/docs/role-pages.ts';
+import { compilerOptions, roleFiles } from '../../scripts/docs/role-pages.ts';
 import { asInventory } from './inventory-block.ts';
 import { type CodeBlock, type Page, root } from './markdown.ts';
 
@@ -33,7 +33,7 @@ export function compileBlocks(pages: readonly Page[]): { readonly program: ts.Pr
     noUnusedLocals: false,
     paths: { labwright: [join(root, 'src/index.ts')], 'labwright/roles/*': [join(root, 'roles/*/role.ts')] },
   };
-  const program = ts.createProgram([...modules.keys(), ...paramsFiles], options, hostWith(modules, options));
+  const program = ts.createProgram([...modules.keys(), ...roleFiles], options, hostWith(modules, options));
   return { program, problems: [...modules.values()].flatMap((module) => problemsOf(program, module)) };
 }
 
@@ -66,7 +66,7 @@ const inside = (around: string, text: string): string =>
   around === 'inventory' ? asInventory(text) : around.replace('BLOCK', () => text);
 
 const exports = exportsOf('src/index.ts');
-const roles = paramsFiles.map((path) => basename(dirname(path)));
+const roles = roleFiles.map((path) => basename(dirname(path)));
 
 /** Fragments use what labwright exports without saying so. */
 function importsOf(text: string): string {
