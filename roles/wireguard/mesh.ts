@@ -2,8 +2,10 @@ import type { Host, Inventory } from '../../src/index.ts';
 import { LabError } from '../../src/index.ts';
 import { contains, overlap, parseAddress, parsePrefix } from '../../src/model/ip-address.ts';
 import { isReachedByTunnel, leavesByTunnel } from './internet.ts';
-import { type Params, portOf } from './params.ts';
+import { type Params, params as schema, portOf } from './params.ts';
 import { linkLocalOf } from './probe-address.ts';
+
+const defaults = schema.parse({});
 
 /** One end of a tunnel as the model has it. */
 export interface Member {
@@ -145,7 +147,7 @@ function peersOfGateway(self: Member, members: readonly Member[], inventory: Inv
       // The others find the devices behind the gateway that they dial.
       allowedIps: [...ownPrefixes(member), ...(member === first ? deviceAddresses : [])],
       dial: member.gateway ? publicAddress(member, inventory) : null,
-      base: baseOf(member.host, inventory, params),
+      base: baseOf(member.host, self.host, inventory, params),
       keepalive: 0,
       isDevice: false,
     }));
@@ -156,7 +158,7 @@ function peersOfGateway(self: Member, members: readonly Member[], inventory: Inv
       name,
       allowedIps: addresses.map(alone),
       dial: null,
-      base: baseOf(name, inventory, params),
+      base: baseOf(name, self.host, inventory, params),
       keepalive: 0,
       isDevice: true,
     })),
@@ -190,7 +192,7 @@ function peersOfSpoke(
           ? [...prefixes, ...gateway.sites, ...viaFirst, `${linkLocalOf(gateway.host)}/128`]
           : ownPrefixes(gateway),
       dial: publicAddress(gateway, inventory),
-      base: baseOf(gateway.host, inventory, params),
+      base: baseOf(gateway.host, self.host, inventory, params),
       keepalive: params.keepalive,
       isDevice: false,
     })),
@@ -198,7 +200,7 @@ function peersOfSpoke(
       name: member.host,
       allowedIps: ownPrefixes(member),
       dial: commonNetwork(self, member, inventory, params) ?? null,
-      base: baseOf(member.host, inventory, params),
+      base: baseOf(member.host, self.host, inventory, params),
       keepalive: 0,
       isDevice: false,
     })),
@@ -214,17 +216,18 @@ export function alone(address: string): string {
   return `${address}/${address.includes(':') ? 128 : 32}`;
 }
 
-/** Hosts may have a first interface or port of their own. */
-function baseOf(host: string, inventory: Inventory, params: Params): Peer['base'] {
-  const { interface: name, port } = params;
-  return { interface: name, port, ...named(inventory.hosts.get(host)?.params.get('wireguard')) };
-}
-
-function named(given: Readonly<Record<string, unknown>> = {}): Partial<Peer['base']> {
-  return {
-    ...(typeof given.interface === 'string' ? { interface: given.interface } : {}),
-    ...(typeof given.port === 'number' ? { port: given.port } : {}),
+/**
+ * Hosts may have a first interface or port of their own. What a play gives wins over that, and a play gives the same to all: it
+ * has given something when this host's own value is not what the inventory has.
+ */
+function baseOf(host: string, self: string, inventory: Inventory, params: Params): Peer['base'] {
+  const given = (name: string) => inventory.hosts.get(name)?.params.get('wireguard') ?? {};
+  const valueOf = <Name extends keyof Peer['base']>(name: Name): Params[Name] => {
+    const isOwn = given(self)[name] === params[name];
+    const other = given(host)[name] as Params[Name] | undefined;
+    return other === undefined ? (isOwn ? defaults[name] : params[name]) : other;
   };
+  return { interface: valueOf('interface'), port: valueOf('port') };
 }
 
 function publicAddress({ host }: Member, inventory: Inventory): string | null {

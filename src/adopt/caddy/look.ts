@@ -24,7 +24,11 @@ grep -q '{\\$' "$1" && echo environment
 awk '{ line = $0; sub(/^[ \\t]*#.*/, "", line); text = line
   if (depth == 0 && line ~ /[^ \\t]/) { sub(/[ \\t]*\\{[ \\t]*$/, "", text); if (text != "") print "heading", NR, text }
   gsub(/\\{[^ \\t{}]+\\}/, "", line); depth += gsub(/\\{/, "", line); depth -= gsub(/\\}/, "", line) }' "$1"
-json=$(caddy adapt --config "$1" --adapter caddyfile 2>/dev/null) || { echo invalid; exit 0; }
+# Caddy makes a folder in the home of who calls it.
+home=$(mktemp -d) || exit 1
+json=$(HOME=$home STEPPATH=$home caddy adapt --config "$1" --adapter caddyfile 2>/dev/null) || json=
+rm -r "$home"
+[ -n "$json" ] || { echo invalid; exit 0; }
 printf 'json %s\\n' "$(printf '%s' "$json" | tr -d '\\n')"`;
 
 /**

@@ -2,9 +2,10 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import { type StartedHost, startHost } from '../../support/host.ts';
 import { type LabProject, labProject, lockFile } from '../../support/lab-project.ts';
 
-// A host whose rules ufw holds and whose sites Caddy serves, both set up by hand.
+// A host whose rules ufw holds, and one whose sites Caddy serves, both set up by hand.
 
 let vps: StartedHost;
+let web: StartedHost;
 let project: LabProject;
 
 const caddyfile = `{
@@ -52,8 +53,14 @@ inside.example.dev {
 `;
 
 beforeAll(async () => {
-  vps = await startHost({ packages: ['ufw', 'caddy', 'nftables'] });
-  await vps.exec(['sh', '-c', 'cat >/etc/caddy/Caddyfile'], caddyfile);
+  // Images that other tests have as well.
+  [vps, web] = await Promise.all([
+    startHost({
+      packages: ['wireguard-tools', 'wireguard-go', 'iputils-ping', 'nftables', 'netcat-openbsd', 'ufw'],
+    }),
+    startHost({ packages: ['caddy', 'fail2ban', 'python3-systemd', 'curl'] }),
+  ]);
+  await web.exec(['sh', '-c', 'cat >/etc/caddy/Caddyfile'], caddyfile);
   await vps.sh(`sed -i 's/^IPV6=.*/IPV6=yes/' /etc/default/ufw
     ufw allow 22/tcp comment 'administration, by key'
     ufw allow 80,443/tcp
@@ -65,7 +72,7 @@ beforeAll(async () => {
     ufw --force enable`);
   project = labProject({
     'inventory/index.ts': inventory('services: {}, flows: [], hosts: { vps: {} }, networks: {}, params: {},'),
-    'inventory/lab.lock.yml': lockFile({ vps }),
+    'inventory/lab.lock.yml': lockFile({ vps, web }),
     'playbooks/site.ts': `import { definePlaybook } from 'labwright';
 import firewall from 'labwright/roles/firewall';
 import inventory from '../inventory/index.ts';
@@ -75,7 +82,7 @@ export default definePlaybook({ inventory, plays: [{ name: 'rules', hosts: 'vps'
 });
 afterAll(async () => {
   project?.remove();
-  await vps?.remove();
+  for (const host of [vps, web]) await host?.remove();
 });
 
 /** What a person makes of the entries that were printed. */
@@ -90,6 +97,7 @@ export default defineInventory({
   networks: { vpn: { prefixes: '10.80.0.0/24' }, ...adopted.networks },
   hosts: {
     vps: { address: '${vps.address}', ...adopted.hosts.vps },
+    web: { address: '${web.address}' },
     nas: { addresses: { vpn: '10.80.0.10' } },
   },
   services: adopted.services,
@@ -98,17 +106,16 @@ export default defineInventory({
 `;
 }
 
-const whole = () =>
-  vps.sh(
-    'find /etc /root /usr/local /var/lib -path /var/lib/systemd -prune -o -printf "%p %m %s %T@\\n" | sort | sha256sum; ufw status verbose; iptables-save | grep -v "^[#:]"',
+const whole = (host: StartedHost) =>
+  host.sh(
+    'find /etc /root /usr/local /var/lib -path /var/lib/systemd -prune -o -path /var/lib/fail2ban -prune -o -path /var/lib/caddy -prune -o -printf "%p %m %s %T@\\n" | sort | sha256sum; nft list ruleset 2>/dev/null | sed -E "s/packets [0-9]+ bytes [0-9]+//"',
   );
 
 it('shows rules of ufw as flows, and changes nothing', async () => {
-  const before = await whole();
+  const before = await whole(vps);
   const outcome = await project.lab(['adopt', 'ufw', '--limit', 'vps']);
   expect(outcome, outcome.stderr).toMatchObject({ exitCode: 0 });
-  expect(await whole()).toBe(before);
-  console.log(outcome.stdout, outcome.stderr);
+  expect(await whole(vps)).toBe(before);
   expect(outcome.stderr).toMatch(/vps:\/etc\/ufw\/user\.rules:\d+ {2}deny in port 25 proto tcp\n/);
   expect(outcome.stderr).toMatch(/vps:\/etc\/ufw\/user\.rules:\d+ {2}route allow in on wg0, eth0\n/);
   project.write('inventory/index.ts', inventory(`${outcome.stdout} services: {}, params: {},`));
@@ -125,13 +132,12 @@ it('shows rules of ufw as flows, and changes nothing', async () => {
 });
 
 it('shows sites of Caddy as services, and no password', async () => {
-  const before = await whole();
-  const outcome = await project.lab(['adopt', 'caddy', '--limit', 'vps', '--output', 'json']);
+  const before = await whole(web);
+  const outcome = await project.lab(['adopt', 'caddy', '--limit', 'web', '--output', 'json']);
   expect(outcome, outcome.stderr).toMatchObject({ exitCode: 0 });
-  expect(await whole()).toBe(before);
+  expect(await whole(web)).toBe(before);
   expect(outcome.stdout).not.toContain('Zkx19XLiW6');
   const { entries, notes } = JSON.parse(outcome.stdout);
-  console.log(JSON.stringify(notes, null, 1));
   expect(entries).toEqual({
     params: { 'vps-gateway': { acme: { email: 'ada@example.dev' } } },
     services: {
@@ -139,21 +145,21 @@ it('shows sites of Caddy as services, and no password', async () => {
         host: 'nas',
         port: 2342,
         public: ['photos.example.dev', 'pictures.example.dev'],
-        gateways: 'vps',
+        gateways: 'web',
         http: { headers: { 'X-Robots-Tag': 'noindex' } },
       },
       'cloud-api': {
-        host: 'vps',
+        host: 'web',
         port: 9000,
         public: 'cloud.example.dev',
-        gateways: 'vps',
+        gateways: 'web',
         http: { path: '/api', maxBody: '50MB' },
       },
       cloud: {
         host: 'nas',
         port: 8443,
         public: 'cloud.example.dev',
-        gateways: 'vps',
+        gateways: 'web',
         http: { tls: 'unverified', maxBody: '50MB' },
       },
     },

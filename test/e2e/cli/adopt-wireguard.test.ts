@@ -16,7 +16,8 @@ import { Traffic } from '../../support/traffic.ts';
 
 type Name = 'hub' | 'nas' | 'node';
 const names = ['hub', 'nas', 'node'] as const;
-const packages = ['wireguard-tools', 'wireguard-go', 'iputils-ping', 'iptables'];
+// An image that other tests have as well; iptables comes with ufw.
+const packages = ['wireguard-tools', 'wireguard-go', 'iputils-ping', 'nftables', 'netcat-openbsd', 'ufw'];
 let network: HostNetwork;
 let hosts: Record<Name, StartedHost>;
 let phone: StartedHost;
@@ -175,12 +176,14 @@ it('is taken over by the first run with keys, ports and interfaces, and without 
   ];
   const seen = await watchProcesses(hosts.hub);
   const refused = await project.lab(['adopt', 'wireguard', '--apply']);
-  expect(refused).toMatchObject({ exitCode: 1, stderr: expect.stringContaining('the inventory would change what runs') });
+  expect(refused).toMatchObject({
+    exitCode: 1,
+    stderr: expect.stringContaining('the inventory would change what runs'),
+  });
   const run = await project.lab(['run', 'site']);
   expect(run, run.stdout + run.stderr).toMatchObject({ exitCode: 0 });
   withoutSecrets(run);
   const traffic = await Promise.all(streams.map((stream) => stream.end()));
-  console.log(traffic);
   expect(traffic.map(({ lost }) => lost)).toEqual([0, 0, 0, 0, 0]);
   expect(await running()).toEqual(before);
   expect(await seen()).toBe('');

@@ -1,0 +1,27 @@
+import { expect, it } from 'vitest';
+import { parse } from 'yaml';
+import { formatEntries } from '../../../src/adopt/entries.ts';
+
+const hostile = `it's "quoted" \\ $(reboot) \${x} \u2028 \n - ü`;
+const entries = {
+  flows: [{ from: ['internet', 'vpn'], to: 'vps', ports: '8000-8010' as const, reason: hostile }],
+  params: { wireguard: { gateways: ['vps'] } },
+  hosts: { 'my-nas.1': { addresses: { vpn: ['10.8.0.1', 'fd80::1'] } } },
+  networks: {},
+};
+
+it('writes TypeScript that is these values, whatever stands in them', async () => {
+  const text = await formatEntries(entries, 'ts');
+  const { networks: _, ...filled } = entries;
+  expect(new Function(`return {${text}}`)()).toEqual(filled);
+  expect(text.indexOf('params:')).toBeLessThan(text.indexOf('hosts:'));
+});
+
+it('writes YAML that is these values', async () => {
+  const { networks: _, ...filled } = entries;
+  expect(parse(await formatEntries(entries, 'yaml'))).toEqual(filled);
+});
+
+it('writes nothing for nothing', async () => {
+  expect(await formatEntries({ networks: {} }, 'ts')).toBe('');
+});
