@@ -1,6 +1,7 @@
 import { command, directory, file, packages, type ResourceTree, timer } from '../../../src/index.ts';
 
-const settings = '/etc/lab/aide.conf';
+/** Where others look for it, too. */
+const settings = '/etc/aide/aide.conf';
 const database = '/var/lib/aide/lab.db';
 
 /** aide.conf(5): what packages do not vouch for. Times and inodes say nothing that content, owner and mode do not. */
@@ -26,7 +27,7 @@ const update = `aide --config=${settings} --update || [ $? -lt 8 ] || exit; mv -
 export function fileChanges(): ResourceTree {
   return [
     packages({ names: ['aide'], recommends: false }),
-    directory({ path: '/etc/lab', mode: '0700' }),
+    directory({ path: '/etc/aide' }),
     file({ path: settings, content: configuration }),
     directory({ path: '/var/lib/aide', mode: '0700' }),
     timer({
