@@ -1,10 +1,17 @@
 import { type Command, Option } from 'commander';
 import type { Session } from '../remote/session.ts';
+import {
+  type HistoryRun,
+  runLines,
+  runRecord,
+  type ShownRun,
+  shownLines,
+  shownRecord,
+} from '../report/history-table.ts';
 import { controlScript } from '../runner/apply/control-script.ts';
 import { JournalReader } from '../runner/journal/read.ts';
 import { takenBack } from '../runner/journal/select.ts';
 import { type ExitCode, exitCodes, LabError } from '../shared/errors.ts';
-import { type HistoryRun, runLines, runRecord, type ShownRun, shownLines, shownRecord } from './history-view.ts';
 import { type HostOutcome, onHosts } from './open-hosts.ts';
 import { printError } from './print-error.ts';
 import { addConnectOptions, addLimitOption, type ConnectOptions, count } from './run-options.ts';

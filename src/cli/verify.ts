@@ -1,10 +1,13 @@
 import { type Command, Option } from 'commander';
 import { tableLines } from '../report/table.ts';
-import { LabError } from '../shared/errors.ts';
+import type { Verification } from '../report/verify/verification.ts';
+import { type ExitCode, LabError } from '../shared/errors.ts';
 import { suggestion } from '../shared/suggest.ts';
 import { echoUrl, homeList, serverAddress } from './exposure-options.ts';
+import { KeptHosts } from './kept-hosts.ts';
 import { portList } from './port-list.ts';
 import { addConnectOptions, addLimitOption, type ConnectOptions } from './run-options.ts';
+import { show } from './show-verification.ts';
 
 export type VerifyOptions = ConnectOptions & {
   readonly inventory?: string;
@@ -23,8 +26,8 @@ export type VerifyOptions = ConnectOptions & {
 
 interface Subject {
   readonly description: string;
-  /** The module that tries it and shows what came of it; gives the exit code. */
-  load(): Promise<(options: VerifyOptions) => Promise<number>>;
+  /** The module that tries it. */
+  load(): Promise<(hosts: KeptHosts, options: VerifyOptions) => Promise<Verification<object>>>;
 }
 
 /** What there is to be proven. */
@@ -106,8 +109,14 @@ Examples:
     )
     .action(async (what: string | undefined, options: VerifyOptions) => {
       if (what === undefined) process.stdout.write(`${subjectLines().join('\n')}\n`);
-      else process.exitCode = await (await subjectOf(what).load())(options);
+      else process.exitCode = await verifyOne(subjectOf(what), options);
     });
+}
+
+async function verifyOne(subject: Subject, options: VerifyOptions): Promise<ExitCode> {
+  const verify = await subject.load();
+  await using hosts = await KeptHosts.of(options);
+  return show(await verify(hosts, options), options.output);
 }
 
 function subjectLines(): string[] {
