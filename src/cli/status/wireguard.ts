@@ -1,6 +1,7 @@
 import { secondsOf } from '../../../roles/wireguard/params.ts';
-import { linkStatuses, modelOf } from '../../../roles/wireguard/status/model.ts';
+import { linkStatuses, modelOf, type TunnelModel } from '../../../roles/wireguard/status/model.ts';
 import { type Reading, readLinks } from '../../../roles/wireguard/status/reading.ts';
+import type { Host } from '../../model/types.ts';
 import { FactLoader } from '../../remote/facts/loader.ts';
 import {
   exitCodeOf,
@@ -24,18 +25,34 @@ interface Options {
   readonly strict?: boolean;
 }
 
+/**
+ * Whether one of the hosts that are selected has a link.
+ *
+ * @throws LabError INVENTORY_INVALID, ROLE_PARAMS for a tunnel that cannot be
+ */
+export function hasLinks({ inventory, targets }: KeptHosts): boolean {
+  const hasTunnel = [...inventory.hosts.values()].some(({ addresses }) =>
+    [...addresses.keys()].some((network) => inventory.networks.get(network)?.tunnel === true),
+  );
+  return hasTunnel && pairsAt(targets, modelOf(inventory)).length > 0;
+}
+
+function pairsAt(hosts: readonly Host[], { pairs }: TunnelModel): TunnelModel['pairs'] {
+  const selected = new Set(hosts.map(({ name }) => name));
+  return pairs.filter((pair) => pair.some((name) => selected.has(name)));
+}
+
 /** `lab status wireguard` */
 export async function wireguardStatus(hosts: KeptHosts, options: Options): Promise<Verification<LinkRecord>> {
   const maxAge = maxAgeOf(options);
   const { inventory, targets, file } = hosts;
   const model = modelOf(inventory);
-  const selected = new Set(targets.map(({ name }) => name));
-  const pairs = model.pairs.filter((pair) => pair.some((name) => selected.has(name)));
+  const pairs = pairsAt(targets, model);
   const asked = new Set(pairs.flat().filter((name) => model.tunnels.has(name)));
   if (asked.size === 0)
     throw new LabError('HOST_PATTERN', 'no host with a link is left to ask', {
       expected: `one of ${[...model.tunnels.keys()].join(', ')}`,
-      found: targets.length < inventory.hosts.size ? [...selected].join(',') : 'a tunnel of one host',
+      found: targets.length < inventory.hosts.size ? targets.map(({ name }) => name).join(',') : 'a tunnel of one host',
     });
   const checkedAt = new Date().toISOString();
   const outcomes = await hosts.on(
