@@ -1,5 +1,5 @@
 import type { EventFailure, PlannedResource } from '../runner/events.ts';
-import { isCreation, nameOf, phraseOf } from './describe.ts';
+import { isCreation, phraseOf, titleOf } from './describe.ts';
 import type { DriftReport, HostDrift } from './drift-report.ts';
 import { resourceBlock } from './resource-block.ts';
 import { stageOf } from './run-state.ts';
@@ -69,5 +69,6 @@ function sentenceOf(resource: PlannedResource): string {
   const { changes, reason } = resource;
   const creation = isCreation(changes);
   const said = [...changes.map((change) => phraseOf(change, { creation })), ...(reason === undefined ? [] : [reason])];
-  return `${nameOf(resource)}${said.length === 0 ? '' : `  ${said.join(' · ')}`}`;
+  const { title, resource: key } = titleOf(resource);
+  return `${title}${key === '' ? '' : ` (${key})`}${said.length === 0 ? '' : `  ${said.join(' · ')}`}`;
 }

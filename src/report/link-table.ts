@@ -102,7 +102,7 @@ function said({ ends }: ShownLink, text: string): string {
 export function linkSummary(links: readonly ShownLink[]): string {
   const counts = (Object.keys(styles) as LinkState[]).flatMap((state) => {
     const number = links.filter((link) => link.state === state).length;
-    return number === 0 ? [] : [`${number} ${state}`];
+    return number === 0 ? [] : [`${number} ${state === 'none' ? 'without keys' : state}`];
   });
   const ages = links.flatMap(({ keyAge }) => keyAge ?? []);
   const oldest = ages.length === 0 ? '' : `; the oldest key is ${showAge(Math.max(...ages))} old`;

@@ -20,6 +20,11 @@ export function reachMatrix({ reach, verifications }: VerifyReport, inventory: I
   const columns = parties.filter((name) => pairs.some(({ to }) => to === name));
   if (rows.length === 0) return '<p class="sum">No flow opens anything.</p>';
   const isWrong = findings.length > 0;
+  const why = table(
+    'reach-title',
+    ['To', 'Ports', 'From', 'Why'],
+    reachRows(reach).map(({ to, ports, from, why }) => [to, ports, from.join(', '), why].map(escaped)),
+  );
   return [
     `<table class="matrix" aria-labelledby="reach-title"><colgroup><col class="who"/>${'<col/>'.repeat(columns.length)}</colgroup>`,
     `<thead><tr><th scope="col">from</th>${columns.map((name) => `<th scope="col"><span>${escaped(name)}</span></th>`).join('')}</tr></thead><tbody>`,
@@ -29,11 +34,7 @@ export function reachMatrix({ reach, verifications }: VerifyReport, inventory: I
     }),
     '</tbody></table>',
     `<p class="key"><span class="passed">a flow allows it</span>${isWrong ? '<span class="failed">open without a flow</span><span class="differs">blocked in spite of a flow</span>' : ''}</p>`,
-    table(
-      'reach-title',
-      ['To', 'Ports', 'From', 'Why'],
-      reachRows(reach).map(({ to, ports, from, why }) => [to, ports, from.join(', '), why].map(escaped)),
-    ),
+    `<details><summary>Why each of it is open</summary>${why}</details>`,
   ].join('\n');
 }
 
@@ -58,7 +59,7 @@ function cellFor(
   const title = escaped(`${from} → ${to}: ${why.join('; ')}`);
   const shown = ports.slice(0, portsAtMost).map(escaped);
   const more = ports.length > portsAtMost ? [`+${ports.length - portsAtMost}`] : [];
-  return `<td class="${className}" title="${title}"><span class="ports">${[...shown, ...more].join('<br/>')}</span><span class="dot" aria-hidden="true">${isLeak ? '!' : className === 'blocked' ? '×' : '●'}</span></td>`;
+  return `<td class="${className}" title="${title}"><span class="ports">${[...shown, ...more].join('<br/>')}</span><span class="mark" aria-hidden="true">${isLeak ? '!' : className === 'blocked' ? '×' : '●'}</span></td>`;
 }
 
 function packetText({ port, protocol }: Finding): string {

@@ -30,8 +30,10 @@ export function signFor(status: SectionStatus): string {
   return `<span class="sign" role="img" aria-label="${words[status]}">${statusSigns[signs[status]]}${asText}</span>`;
 }
 
-export function chip(status: SectionStatus, text: string): string {
-  return `<span class="chip ${status}">${escaped(text)}</span>`;
+/** A word with the sign of its status: colours alone tell not everybody. */
+export function tag(status: SectionStatus, text: string): string {
+  const sign = `<span aria-hidden="true">${statusSigns[signs[status]]}${asText}</span>`;
+  return `<span class="tag ${status}">${sign} ${escaped(text)}</span>`;
 }
 
 /** A part of the page for one verification. */

@@ -25,8 +25,8 @@ h1{font-size:26px;line-height:1.2;margin:0}
 .when{color:var(--muted);margin:4px 0 16px}
 .verdict{display:flex;gap:12px;align-items:center;margin:0 0 14px;padding:14px 16px;border-radius:12px;border:1px solid var(--tone);background:var(--ground);color:var(--tone);font-size:18px;font-weight:600;overflow-wrap:anywhere}
 .sign{flex:none;display:inline-grid;place-items:center;width:1.45em;height:1.45em;border-radius:50%;background:var(--tone);color:var(--card);font:700 .82em/1 "DejaVu Sans",system-ui,sans-serif}
-.tiles{display:grid;grid-template-columns:repeat(auto-fill,minmax(min(100%,250px),1fr));gap:10px;margin:0 0 8px;padding:0;list-style:none}
-.tile{display:grid;grid-template-columns:auto minmax(0,1fr);gap:2px 10px;height:100%;padding:11px 13px;border:1px solid var(--line);border-left:4px solid var(--tone);border-radius:10px;background:var(--card);color:var(--ink);text-decoration:none}
+.tiles{display:grid;grid-template-columns:repeat(3,minmax(0,1fr));gap:10px;margin:0 0 8px;padding:0;list-style:none}
+.tile{display:grid;grid-template-columns:auto minmax(0,1fr);align-content:start;gap:2px 10px;height:100%;padding:11px 13px;border:1px solid var(--line);border-left:4px solid var(--tone);border-radius:10px;background:var(--card);color:var(--ink);text-decoration:none}
 .tile .sign{grid-row:1/3;margin-top:2px}
 .tile b{font-size:15px}
 .tile span:last-child{color:var(--muted);font-size:13px;overflow-wrap:anywhere}
@@ -41,15 +41,13 @@ h3{font-size:14px;margin:18px 0 6px;color:var(--muted)}
 .findings li:last-child{border-bottom:0}
 .findings .sign{margin-top:1px;font-size:12px}
 .findings small{display:block;color:var(--muted);font-size:13px}
-.findings small:first-child{font-size:12px}
 details{margin:8px 0}
 summary{cursor:pointer;color:var(--private);padding:6px 2px;overflow-wrap:anywhere}
 pre{margin:0 0 10px;padding:10px 12px;border:1px solid var(--line);border-radius:8px;background:var(--card);font:12px/1.5 ui-monospace,"DejaVu Sans Mono",Menlo,Consolas,monospace;white-space:pre-wrap;overflow-wrap:anywhere}
 table{border-radius:10px;border-collapse:separate;border-spacing:0}
-tbody tr:last-child td{border-bottom:0}
-.chips{display:flex;flex-wrap:wrap;gap:4px}
-.chip{display:inline-block;padding:1px 9px;border-radius:11px;background:var(--ground);color:var(--tone);font-size:13px;text-decoration:none}
-td .chip{justify-self:start}
+tbody tr:last-child :is(td,th){border-bottom:0}
+.tags{display:flex;flex-wrap:wrap;gap:4px}
+.tag{display:inline-block;justify-self:start;padding:1px 9px;border-radius:11px;background:var(--ground);color:var(--tone);font-size:13px;text-decoration:none}
 .due{color:var(--public);font-weight:600}
 .matrix{table-layout:fixed;margin:0 0 14px;border-radius:10px}
 .matrix th,.matrix td{padding:3px;font-size:12px;border-right:1px solid var(--line);text-align:center;vertical-align:middle;line-height:1.3}
@@ -63,16 +61,16 @@ td .chip{justify-self:start}
 .matrix .self{background:var(--soft)}
 .key{display:flex;flex-wrap:wrap;gap:4px 16px;margin:0 0 8px;color:var(--muted);font-size:13px}
 .key span:before{content:"";display:inline-block;width:12px;height:12px;margin-right:6px;border:1px solid var(--line);border-radius:3px;vertical-align:-1px;background:var(--ground)}
-.dot{display:none}
+.mark{display:none}
 @media (max-width:819px){
 h1{font-size:22px}
 .matrix col.who{width:5.2em}
 .matrix thead th{height:6.5em;padding:6px 0;vertical-align:bottom}
 .matrix thead th span{writing-mode:vertical-rl;transform:rotate(180deg);display:inline-block;max-height:9em;overflow-wrap:anywhere;line-height:1.15}
 .matrix .ports{position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%)}
-.matrix .dot{display:inline}
+.matrix .mark{display:inline}
 .matrix td{height:26px}
-.chips{justify-content:flex-start}
+.tiles{grid-template-columns:minmax(0,1fr);gap:8px}
 }
 footer{margin-top:36px;padding-top:12px;border-top:1px solid var(--line);color:var(--muted);font-size:13px}
 @media print{.tile{break-inside:avoid}details{display:none}}`;

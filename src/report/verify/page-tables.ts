@@ -5,7 +5,7 @@ import { escaped } from '../graph/text.ts';
 import type { ShownLink } from '../link-table.ts';
 import { countedNames, signaturesOf } from '../name-tables.ts';
 import { showAge, showSize } from '../quantities.ts';
-import { chip, table } from './page-parts.ts';
+import { tag, table } from './page-parts.ts';
 import type { SectionStatus, Sections } from './report.ts';
 
 /** The table of each verification, of what it looked at; empty when it did not run. */
@@ -63,7 +63,7 @@ function linkCells(link: ShownLink): string[] {
   const age = keyAge === null ? '' : showAge(keyAge);
   return [
     escaped(ends.join(' – ')),
-    chip(linkStatuses[state], state),
+    tag(linkStatuses[state], state),
     handshakeAge === null ? '' : `${showAge(handshakeAge)} ago`,
     received === null ? '' : showSize(received),
     sent === null ? '' : showSize(sent),
@@ -115,7 +115,7 @@ const driftStatuses: Readonly<Record<string, SectionStatus>> = {
 function driftTables({ hosts }: NonNullable<Sections['drift']['found']>): string {
   const rows = Object.entries(hosts).map(([host, { status, drifted, unknown }]) => [
     escaped(host),
-    chip(driftStatuses[status] ?? 'unknown', status.replace('-', ' ')),
+    tag(driftStatuses[status] ?? 'unknown', status.replace('-', ' ')),
     String(drifted.length),
     String(unknown.length),
   ]);

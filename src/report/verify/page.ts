@@ -8,7 +8,7 @@ import type { RunRecord } from '../history-table.ts';
 import { documentOf } from '../html/document.ts';
 import { findingsPart } from './page-findings.ts';
 import { reachMatrix } from './page-matrix.ts';
-import { chip, part, sectionFor, shownTime, signFor, table, titles } from './page-parts.ts';
+import { tag, part, sectionFor, shownTime, signFor, table, titles } from './page-parts.ts';
 import { reportStyle } from './page-style.ts';
 import { tables } from './page-tables.ts';
 import { type Section, type SectionStatus, sectionNames, type VerifyReport } from './report.ts';
@@ -67,13 +67,13 @@ function hostsPart({ verifications }: VerifyReport, { hosts }: Inventory): strin
   const rows = [...hosts.values()].map(({ name, addresses, groups }) => {
     const verified = sectionNames.flatMap((one) => {
       const status = (verifications[one] as Section).hosts[name];
-      return status === undefined ? [] : [chip(status, titles[one])];
+      return status === undefined ? [] : [tag(status, titles[one])];
     });
     return [
       `<b>${escaped(name)}</b>`,
       linesIn([...addresses].map(([network, list]) => `${network}: ${list.join(', ')}`)),
       escaped(groups.join(', ')),
-      verified.length === 0 ? 'not looked at' : `<span class="chips">${verified.join('')}</span>`,
+      verified.length === 0 ? 'not looked at' : `<span class="tags">${verified.join('')}</span>`,
     ];
   });
   return part('hosts', 'Hosts', '', table('hosts-title', ['Host', 'Addresses', 'Groups', 'Verified'], rows));
@@ -94,7 +94,7 @@ function runsPart({ history }: VerifyReport): string {
     escaped(run.roles.join(', ')),
     String(run.done),
     escaped(run.who),
-    chip(runStatus(run), runWord(run)),
+    tag(runStatus(run), runWord(run)),
   ]);
   const older = all.length > latest.length ? `The last ${latest.length} of ${all.length}.` : '';
   const sentence = [

@@ -138,5 +138,5 @@ function summaryOf(sections: readonly Section[]): string {
     ...(wrong > 0 ? [`${wrong} of ${all} found something`] : []),
     ...(blind > 0 ? [`${wrong > 0 ? blind : `${blind} of ${all}`} could not look at everything`] : []),
   ];
-  return parts.length > 0 ? parts.join(', ') : `as declared: ${all} found nothing`;
+  return parts.length > 0 ? parts.join(', ') : `all as declared: ${all} found nothing`;
 }
