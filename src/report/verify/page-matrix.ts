@@ -51,7 +51,7 @@ function cellFor(
   if (allowed.length + wrong.length === 0) return '<td></td>';
   const isLeak = wrong.some(({ kind }) => kind === 'open');
   const className = isLeak ? 'leak' : wrong.length > 0 ? 'blocked' : 'open';
-  const ports = isLeak || wrong.length > 0 ? wrong.map(packetText) : [...new Set(allowed.map(portsText))];
+  const ports = [...new Set(wrong.length > 0 ? wrong.map(packetText) : allowed.map(portsText))];
   const why = [
     ...new Set(wrong.map((one) => `${one.kind}: ${packetText(one)}`)),
     ...allowed.map((one) => `${portsText(one)}: ${one.reason}`),

@@ -44,8 +44,8 @@ h3{font-size:14px;margin:18px 0 6px;color:var(--muted)}
 details{margin:8px 0}
 summary{cursor:pointer;color:var(--private);padding:6px 2px;overflow-wrap:anywhere}
 pre{margin:0 0 10px;padding:10px 12px;border:1px solid var(--line);border-radius:8px;background:var(--card);font:12px/1.5 ui-monospace,"DejaVu Sans Mono",Menlo,Consolas,monospace;white-space:pre-wrap;overflow-wrap:anywhere}
-table{border-radius:10px;border-collapse:separate;border-spacing:0}
-tbody tr:last-child :is(td,th){border-bottom:0}
+table{border-radius:10px;overflow:hidden;border-collapse:separate;border-spacing:0}
+tbody tr:last-child,tbody tr:last-child :is(td,th){border-bottom:0}
 .tags{display:flex;flex-wrap:wrap;gap:4px}
 .tag{display:inline-block;justify-self:start;padding:1px 9px;border-radius:11px;background:var(--ground);color:var(--tone);font-size:13px;text-decoration:none}
 .due{color:var(--public);font-weight:600}

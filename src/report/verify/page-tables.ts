@@ -5,7 +5,7 @@ import { escaped } from '../graph/text.ts';
 import type { ShownLink } from '../link-table.ts';
 import { countedNames, signaturesOf } from '../name-tables.ts';
 import { showAge, showSize } from '../quantities.ts';
-import { tag, table } from './page-parts.ts';
+import { table, tag } from './page-parts.ts';
 import type { SectionStatus, Sections } from './report.ts';
 
 /** The table of each verification, of what it looked at; empty when it did not run. */

@@ -8,7 +8,7 @@ import type { RunRecord } from '../history-table.ts';
 import { documentOf } from '../html/document.ts';
 import { findingsPart } from './page-findings.ts';
 import { reachMatrix } from './page-matrix.ts';
-import { tag, part, sectionFor, shownTime, signFor, table, titles } from './page-parts.ts';
+import { part, sectionFor, shownTime, signFor, table, tag, titles } from './page-parts.ts';
 import { reportStyle } from './page-style.ts';
 import { tables } from './page-tables.ts';
 import { type Section, type SectionStatus, sectionNames, type VerifyReport } from './report.ts';
