@@ -4,18 +4,13 @@ import { type Notifier, notifyAll } from '../notify/notification.ts';
 import { notifyCommand } from '../notify/notify-command.ts';
 import { notifyUrl } from '../notify/notify-url.ts';
 import { notifyToken } from '../notify/token.ts';
-import { asUserCodeError } from '../playbook/module-error.ts';
-import { type DriftReport, driftReport, failedDriftReport } from '../report/drift-report.ts';
+import type { DriftReport } from '../report/drift-report.ts';
 import { driftText } from '../report/drift-text.ts';
 import { jsonLine } from '../report/json-renderer.ts';
-import { RunState } from '../report/run-state.ts';
 import { painter } from '../report/style.ts';
 import { terminalOf } from '../report/terminal.ts';
-import { visible } from '../report/visible.ts';
-import { describeFailure } from '../runner/describe-failure.ts';
-import { openedSecrets } from '../secrets/secret.ts';
-import { asLabError, formatError, LabError } from '../shared/errors.ts';
-import { Redactor } from '../shared/secret.ts';
+import { LabError } from '../shared/errors.ts';
+import { checkDrift } from './check-drift.ts';
 import { lastReport, rememberReport } from './last-report.ts';
 import {
   addConnectOptions,
@@ -25,7 +20,6 @@ import {
   type LoadOptions,
   type SelectOptions,
 } from './run-options.ts';
-import { runPlaybook } from './run-playbook.ts';
 
 type Options = SelectOptions &
   ConnectOptions &
@@ -70,20 +64,12 @@ Examples:
 Every hour, as a line of crontab:
   7 * * * * cd /home/me/homelab && npx --no lab drift site.ts --notify-command ./tell >/dev/null`,
     )
-    .action(checkDrift);
+    .action(drift);
 }
 
-interface Outcome {
-  readonly report: DriftReport;
-  /** For a notification. */
-  readonly text: string;
-  /** Why the check could not run. */
-  readonly thrown?: unknown;
-}
-
-async function checkDrift(playbook: string, options: Options): Promise<void> {
+async function drift(playbook: string, options: Options): Promise<void> {
   const notifiers = await notifiersOf(options);
-  const { report, text, thrown } = await check(playbook, options);
+  const { report, text, thrown } = await checkDrift(playbook, options);
   process.exitCode = report.exitCode;
   if (options.output === 'json') process.stdout.write(`${jsonLine(report)}\n`);
   else if (thrown === undefined) process.stdout.write(`${textForTerminal(report, options)}\n`);
@@ -107,42 +93,6 @@ async function notifiersOf(options: Options): Promise<Notifier[]> {
 
 function needs(option: string, other: string): LabError {
   return new LabError('USAGE', `${option} needs ${other}`);
-}
-
-async function check(playbook: string, options: Options): Promise<Outcome> {
-  const startedAt = new Date();
-  const began = performance.now();
-  const about = () => ({ playbook, startedAt, durationMs: performance.now() - began });
-  const state = new RunState();
-  try {
-    const result = await runPlaybook(playbook, { ...options, mode: 'check', renderer: collectorOf(state) });
-    const report = driftReport(about(), state, result);
-    const text = driftText(report, {
-      diff: options.diff === true,
-      columns: Number.POSITIVE_INFINITY,
-      paint: painter(false),
-    });
-    return { report, text };
-  } catch (thrown) {
-    const error = asUserCodeError(thrown) ?? asLabError(thrown);
-    const redactor = new Redactor();
-    for (const secret of openedSecrets()) redactor.add(secret);
-    return {
-      report: failedDriftReport(about(), error.exitCode, describeFailure(error, redactor, undefined)),
-      text: redactor.redact(visible(formatError(error))),
-      thrown,
-    };
-  }
-}
-
-/** Shows nothing while it runs: what there is to tell is known at the end. */
-function collectorOf(state: RunState) {
-  return {
-    handle: (event: Parameters<RunState['handle']>[0]) => state.handle(event),
-    announce: (text: string) => void process.stderr.write(`${text}\n`),
-    suspend: async () => () => {},
-    close: async () => {},
-  };
 }
 
 function textForTerminal(report: DriftReport, { diff }: Options): string {

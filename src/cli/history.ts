@@ -1,12 +1,13 @@
 import { type Command, Option } from 'commander';
 import type { Session } from '../remote/session.ts';
+import { runLines, runRecord, type ShownRun, shownLines, shownRecord } from '../report/history-table.ts';
 import { controlScript } from '../runner/apply/control-script.ts';
 import { JournalReader } from '../runner/journal/read.ts';
 import { takenBack } from '../runner/journal/select.ts';
 import { type ExitCode, exitCodes, LabError } from '../shared/errors.ts';
-import { type HistoryRun, runLines, runRecord, type ShownRun, shownLines, shownRecord } from './history-view.ts';
 import { type HostOutcome, onHosts } from './open-hosts.ts';
 import { printError } from './print-error.ts';
+import { readRuns } from './read-runs.ts';
 import { addConnectOptions, addLimitOption, type ConnectOptions, count } from './run-options.ts';
 
 type Options = ConnectOptions & {
@@ -125,14 +126,6 @@ function errorRecord({ code, message, details: { expected, found, hint } }: LabE
 
 function worst(codes: readonly ExitCode[]): ExitCode {
   return codes.includes(exitCodes.hostFailed) ? exitCodes.hostFailed : (codes[0] ?? exitCodes.asDeclared);
-}
-
-/** All runs of a host, and which of them a rollback could not trust. */
-async function readRuns(session: Session): Promise<readonly HistoryRun[]> {
-  const reader = new JournalReader(session);
-  const runs = await reader.runs();
-  const damage = await reader.damage(runs);
-  return runs.map((run) => ({ ...run, damaged: damage.get(run.run) }));
 }
 
 async function readRun(session: Session, name: string): Promise<ShownRun | null> {

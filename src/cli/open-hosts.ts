@@ -39,15 +39,26 @@ export async function onHosts<Value>(
     });
   const hosts = await withPasswords(selected, options);
   const reach = await reachHosts(inventory, file, { accept: options.acceptNewHostKeys === true });
-  const limit = pLimit(options.forks);
-  return Promise.all(
+  return await onEach(hosts, options.forks, async (host) => {
+    const reached = await reach(host, 'any');
+    await using connection = reached.connection;
+    await using session = await Session.open(connection, reached.settings);
+    return await work(session, host);
+  });
+}
+
+/** Does one thing with every host, so many at the same time; one that fails stops no other. */
+export async function onEach<Value>(
+  hosts: readonly Host[],
+  forks: number,
+  work: (host: Host) => Promise<Value>,
+): Promise<HostOutcome<Value>[]> {
+  const limit = pLimit(forks);
+  return await Promise.all(
     hosts.map((host) =>
       limit(async () => {
         try {
-          const reached = await reach(host, 'any');
-          await using connection = reached.connection;
-          await using session = await Session.open(connection, reached.settings);
-          return { host, value: await work(session, host) };
+          return { host, value: await work(host) };
         } catch (thrown) {
           return { host, error: asLabError(thrown).with({ host: host.name }) };
         }

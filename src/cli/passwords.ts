@@ -3,14 +3,15 @@ import { withJobLogin } from '../schedule/logins.ts';
 import { Secret } from '../shared/secret.ts';
 import type { ConnectOptions } from './run-options.ts';
 
+/** What a person was asked for; undefined is what nobody was asked for. */
+export interface Passwords {
+  readonly ssh: Secret | undefined;
+  readonly become: Secret | undefined;
+}
+
 /** Adds the passwords that a person is asked for, once for all hosts. */
 export async function withPasswords(hosts: readonly Host[], options: ConnectOptions): Promise<Host[]> {
-  const ask = async (message: string, label: string) => {
-    const { password } = await import('@inquirer/prompts');
-    return new Secret(await password({ message, mask: false }, { output: process.stderr }), label);
-  };
-  const ssh = options.askPass ? await ask('SSH password', 'SSH password') : undefined;
-  const become = options.askBecomePass ? await ask('sudo password', 'sudo password') : undefined;
+  const { ssh, become } = options.passwords ?? (await askPasswords(options));
   return hosts.map(withJobLogin).map((host) => ({
     ...host,
     connection: {
@@ -19,4 +20,16 @@ export async function withPasswords(hosts: readonly Host[], options: ConnectOpti
       ...(become && { becomePassword: become, become: 'sudo' as const }),
     },
   }));
+}
+
+/** What `--ask-pass` and `--ask-become-pass` ask for. */
+export async function askPasswords(options: ConnectOptions): Promise<Passwords> {
+  const ask = async (message: string, label: string) => {
+    const { password } = await import('@inquirer/prompts');
+    return new Secret(await password({ message, mask: false }, { output: process.stderr }), label);
+  };
+  return {
+    ssh: options.askPass ? await ask('SSH password', 'SSH password') : undefined,
+    become: options.askBecomePass ? await ask('sudo password', 'sudo password') : undefined,
+  };
 }

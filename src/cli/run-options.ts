@@ -1,4 +1,5 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
+import type { Passwords } from './passwords.ts';
 
 /** Options that `run`, `plan` and `apply` share; what they mean stands in their help. */
 export interface SelectOptions {
@@ -15,6 +16,8 @@ export interface ConnectOptions {
   readonly acceptNewHostKeys?: boolean;
   readonly askPass?: boolean;
   readonly askBecomePass?: boolean;
+  /** Already asked for, by a command that connects several times. */
+  readonly passwords?: Passwords;
 }
 
 export interface ShowOptions {

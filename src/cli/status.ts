@@ -1,6 +1,10 @@
 import { Argument, type Command, Option } from 'commander';
 import { tableLines } from '../report/table.ts';
+import type { Verification } from '../report/verify/verification.ts';
+import type { ExitCode } from '../shared/errors.ts';
+import { KeptHosts } from './kept-hosts.ts';
 import { addConnectOptions, addLimitOption, type ConnectOptions } from './run-options.ts';
+import { show } from './show-verification.ts';
 
 export type StatusOptions = ConnectOptions & {
   readonly inventory?: string;
@@ -12,8 +16,8 @@ export type StatusOptions = ConnectOptions & {
 
 interface Subject {
   readonly description: string;
-  /** The module that asks the hosts and shows what they say; gives the exit code. */
-  load(): Promise<(options: StatusOptions) => Promise<number>>;
+  /** The module that asks the hosts. */
+  load(): Promise<(hosts: KeptHosts, options: StatusOptions) => Promise<Verification<object>>>;
 }
 
 /** What there is a status of. */
@@ -50,8 +54,14 @@ Examples:
     )
     .action(async (what: string | undefined, options: StatusOptions) => {
       if (what === undefined) process.stdout.write(`${subjectLines().join('\n')}\n`);
-      else process.exitCode = await (await subjects[what]?.load())?.(options);
+      else process.exitCode = await statusOf(subjects[what] as Subject, options);
     });
+}
+
+async function statusOf(subject: Subject, options: StatusOptions): Promise<ExitCode> {
+  const ask = await subject.load();
+  await using hosts = await KeptHosts.of(options);
+  return show(await ask(hosts, options), options.output);
 }
 
 function subjectLines(): string[] {

@@ -1,8 +1,13 @@
-import { Argument, type Command, Option } from 'commander';
-import { tableLines } from '../report/table.ts';
+import { Argument, type Command, InvalidArgumentError, Option } from 'commander';
+import { sectionNames } from '../report/verify/report.ts';
+import type { Verification } from '../report/verify/verification.ts';
+import { type ExitCode, LabError } from '../shared/errors.ts';
+import { nearest } from '../shared/suggest.ts';
 import { echoUrl, homeList, serverAddress } from './exposure-options.ts';
+import { KeptHosts } from './kept-hosts.ts';
 import { portList } from './port-list.ts';
-import { addConnectOptions, addLimitOption, type ConnectOptions } from './run-options.ts';
+import { addConnectOptions, addLimitOption, type ConnectOptions, list } from './run-options.ts';
+import { show } from './show-verification.ts';
 
 export type VerifyOptions = ConnectOptions & {
   readonly inventory?: string;
@@ -17,12 +22,20 @@ export type VerifyOptions = ConnectOptions & {
   readonly resolver?: string;
   /** For exposure: URL that answers with the address of who asks. */
   readonly echo?: string;
+  /** Of all at once, from here on: a file for the page. */
+  readonly html?: string;
+  /** Whose drift is looked for. */
+  readonly playbook?: string;
+  /** Names of verifications that are left out. */
+  readonly skip?: readonly string[];
+  /** Keys of the tunnel that are older are told. */
+  readonly maxAge?: string;
 };
 
 interface Subject {
   readonly description: string;
-  /** The module that tries it and shows what came of it; gives the exit code. */
-  load(): Promise<(options: VerifyOptions) => Promise<number>>;
+  /** The module that tries it. */
+  load(): Promise<(hosts: KeptHosts, options: VerifyOptions) => Promise<Verification<object>>>;
 }
 
 /** What there is to be proven. */
@@ -71,7 +84,11 @@ export function register(program: Command): void {
       '--echo <url>',
       'exposure: a server that answers with the address of who asks, to see from where requests leave',
       echoUrl,
-    );
+    )
+    .option('--html <file>', 'all: write the report as a page, too; only you can read the file')
+    .option('--playbook <playbook>', 'all: whose drift is looked for; default: site.ts')
+    .option('--skip <names>', `all: not these: ${sectionNames.join(', ')}`, sectionList)
+    .option('--max-age <time>', 'all: tell which keys of the tunnel are older than this, such as 30d');
   addConnectOptions(addLimitOption(command))
     .addHelpText(
       'after',
@@ -104,12 +121,35 @@ Examples:
   lab verify firewall --output json | jq -r '.findings[] | select(.kind == "open")'`,
     )
     .action(async (what: string | undefined, options: VerifyOptions) => {
-      if (what === undefined) process.stdout.write(`${subjectLines().join('\n')}\n`);
-      else process.exitCode = await (await subjects[what]?.load())?.(options);
+      if (what === undefined) process.exitCode = await (await import('./verify/all.ts')).verifyAll(options);
+      else process.exitCode = await verifyOne(subjects[what] as Subject, options);
     });
 }
 
-function subjectLines(): string[] {
-  const rows = Object.entries(subjects).map(([name, { description }]) => [`lab verify ${name}`, description]);
-  return tableLines(['COMMAND', 'PROVES'], rows);
+async function verifyOne(subject: Subject, options: VerifyOptions): Promise<ExitCode> {
+  refuseForOne(options);
+  const verify = await subject.load();
+  await using hosts = await KeptHosts.of(options);
+  return show(await verify(hosts, options), options.output);
+}
+
+/** @throws LabError USAGE for what only all at once have */
+function refuseForOne({ html, playbook, skip, maxAge }: VerifyOptions): void {
+  const words = Object.entries({ '--html': html, '--playbook': playbook, '--skip': skip, '--max-age': maxAge });
+  for (const [word, value] of words)
+    if (value !== undefined)
+      throw new LabError('USAGE', `${word} is for all verifications at once`, {
+        expected: 'lab verify, without the name of one',
+        found: word,
+      });
+}
+
+/** @throws InvalidArgumentError for a name that no verification has */
+function sectionList(value: string, before?: readonly string[]): string[] {
+  const names = list(value, before);
+  const stranger = names.find((name) => !sectionNames.some((known) => known === name));
+  if (stranger === undefined) return names;
+  const near = nearest(stranger, sectionNames);
+  const meant = near === undefined ? '' : ` Did you mean ${near}?`;
+  throw new InvalidArgumentError(`"${stranger}" is none of ${sectionNames.join(', ')}.${meant}`);
 }

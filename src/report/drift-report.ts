@@ -109,9 +109,9 @@ function runEveryTime(planned: readonly Planned[]): ReadonlySet<string> {
 }
 
 function hostDrift({ stages, result }: HostState, everyRun: ReadonlySet<string>): HostDrift {
-  const planned = stages
-    .flatMap((stage) => stage.map((one) => one.planned))
-    .filter(({ resource }) => !everyRun.has(resource));
+  // What waits for another host is planned again when that has spoken: the last plan counts.
+  const latest = new Map(stages.flatMap((stage) => stage.map(({ planned }) => [planned.resource, planned] as const)));
+  const planned = [...latest.values()].filter(({ resource }) => !everyRun.has(resource));
   const drifted = planned.filter(({ outcome }) => outcome === 'change' || outcome === 'impossible');
   const unknown = planned.filter(({ outcome }) => outcome === 'known-after-apply');
   return {

@@ -1,4 +1,6 @@
 import { execFile } from 'node:child_process';
+import { statSync } from 'node:fs';
+import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { ExposureFinding } from '../../roles/vps-gateway/exposure/finding.ts';
@@ -178,6 +180,22 @@ it('finds nothing where the home is behind its gateway', async () => {
   expect(text.stdout).toContain('the home does not show');
 });
 
+/** All verifications at once, of the hosts that something was done to. */
+const everything = (...more: string[]) =>
+  lab('verify', '--limit', 'lab', '--from', 'outside', '--resolver', outside, ...more);
+
+it('verifies everything at once, and writes a page for the user alone', async () => {
+  const { exitCode, stdout, stderr } = await everything('--html', 'report.html');
+  expect({ exitCode, stdout, stderr }).toMatchObject({ exitCode: 0 });
+  expect(stdout).toMatch(/^✔ wireguard +1 link: 1 up; the oldest key is/m);
+  expect(stdout).toMatch(/^✔ firewall +\d+ packets to 2 hosts$/m);
+  expect(stdout).toMatch(/^✔ drift +2 hosts as declared, by site$/m);
+  expect(stdout).toMatch(/^- dns +the inventory names no resolver/m);
+  expect(stdout).toContain('all as declared: 5 verifications found nothing');
+  expect(statSync(join(project.root, 'report.html')).mode & 0o777).toBe(0o600);
+  expect(project.read('report.html')).toContain('<h2 id="reach-title">Who can reach what</h2>');
+});
+
 describe('what gives a home away', () => {
   let outcome: Outcome;
   const found = (kind: ExposureFinding['kind'], where: string) =>
@@ -290,6 +308,28 @@ describe('what gives a home away', () => {
         ...new Set(planted.map(([, kind, where]) => `${kind} ${where}`)),
       ].sort(),
     );
+  });
+
+  it('is in the report of everything, with a service that stands still and a host that nobody can ask', async () => {
+    await inside('vps', 'systemctl stop caddy');
+    await inside('nas', 'systemctl stop ssh.socket ssh');
+    const { exitCode, stdout } = await everything('--ports', '5001', '--html', 'report.html', '--output', 'json');
+    await inside('nas', 'systemctl start ssh');
+    await inside('vps', 'systemctl start caddy');
+    const { verifications, history, ...report } = JSON.parse(stdout);
+    expect({ exitCode, report }).toMatchObject({ exitCode: 1, report: { version: 1, exitCode: 1, status: 'failed' } });
+    const told = (name: string) => verifications[name].problems.map(({ text }: { text: string }) => text).join('\n');
+    expect(told('firewall')).toMatch(/^open: .* → vps .* 5001\/tcp is let in without a flow$/m);
+    expect(told('exposure')).toContain(`record: home.example.test A: ${line}`);
+    expect(told('drift')).toMatch(/^vps: unit caddy\.service .*stopped → running/m);
+    // Not known, and never passed.
+    for (const name of ['wireguard', 'firewall', 'exposure', 'containers', 'drift']) {
+      expect(verifications[name].unknown).toContainEqual({ host: 'nas', text: expect.stringContaining('UNREACHABLE') });
+      expect(verifications[name].hosts.nas).not.toBe('passed');
+    }
+    expect(history.vps).toMatchObject([{ playbook: 'site.ts', state: 'complete' }]);
+    expect(history.nas).toMatchObject({ error: { code: 'UNREACHABLE' } });
+    expect(project.read('report.html')).toContain('5001/tcp is let in without a flow');
   });
 
   it('is shown to a person line by line, but for what is accepted', async () => {

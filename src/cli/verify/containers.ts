@@ -1,16 +1,18 @@
 import { params } from '../../../roles/containers/params.ts';
-import { type Risk, risksOf } from '../../../roles/containers/risks.ts';
-import { selectHosts } from '../../model/select-hosts.ts';
+import { risksOf } from '../../../roles/containers/risks.ts';
 import type { Host } from '../../model/types.ts';
 import type { Session } from '../../remote/session.ts';
-import { jsonLine } from '../../report/json-renderer.ts';
-import { tableLines } from '../../report/table.ts';
-import { visibleLine } from '../../report/visible.ts';
-import { type ExitCode, exitCodes, LabError } from '../../shared/errors.ts';
+import {
+  type ContainerRecord,
+  type ContainersOfHost,
+  containerLines,
+  containerProblems,
+} from '../../report/container-table.ts';
+import { count } from '../../report/describe.ts';
+import { exitCodeFor, unlookedOf, unlookedRecord, type Verification } from '../../report/verify/verification.ts';
+import { LabError } from '../../shared/errors.ts';
 import { quote } from '../../shared/quote.ts';
-import { inventoryOf, onHosts } from '../open-hosts.ts';
-import { printError } from '../print-error.ts';
-import type { VerifyOptions } from '../verify.ts';
+import type { KeptHosts } from '../kept-hosts.ts';
 
 /** The running containers of each engine that is there. */
 const inspect = `for engine in docker podman; do
@@ -21,35 +23,27 @@ const inspect = `for engine in docker podman; do
   echo
 done`;
 
-interface Found {
-  readonly host: string;
-  readonly running: number;
-  readonly engines: readonly string[];
-  readonly risks: readonly (Risk & { readonly accepted: boolean })[];
-}
-
 /** `lab verify containers` */
-export async function verifyContainers(options: VerifyOptions): Promise<ExitCode> {
-  const { inventory } = await inventoryOf(options.inventory);
-  const hosts = selectHosts(inventory, options.limit.length > 0 ? options.limit : ['all']);
-  if (hosts.length === 0)
-    throw new LabError('HOST_PATTERN', 'no host is left to look at', { found: options.limit.join(',') });
+export async function verifyContainers(hosts: KeptHosts): Promise<Verification<ContainerRecord>> {
   const checkedAt = new Date().toISOString();
-  const outcomes = await onHosts([hosts.map(({ name }) => name).join(',')], options, look);
+  const outcomes = await hosts.on(hosts.targets, look);
   const found = outcomes.flatMap(({ value }) => value ?? []);
-  const errors = outcomes.flatMap(({ host, error }) => (error === undefined ? [] : [{ host: host.name, error }]));
-  const isRisky = found.some(({ risks }) => risks.some(({ accepted }) => !accepted));
-  const unasked = errors.length > 0 ? exitCodes.hostUnreachable : exitCodes.asDeclared;
-  const exitCode = isRisky ? exitCodes.hostFailed : unasked;
-  if (options.output === 'json') {
-    const failed = errors.map(({ host, error: { code, message } }) => ({ host, code, message }));
-    process.stdout.write(`${jsonLine({ version: 1, checkedAt, exitCode, hosts: found, errors: failed })}\n`);
-  } else process.stdout.write(`${lines(found).join('\n')}\n`);
-  for (const { error } of errors) printError(error);
-  return exitCode;
+  const unlooked = unlookedOf(outcomes);
+  const problems = containerProblems(found);
+  const running = found.reduce((sum, one) => sum + one.running, 0);
+  return {
+    checkedAt,
+    exitCode: exitCodeFor(problems, unlooked),
+    summary: `${count(running, 'container')} on ${count(found.length, 'host')}, ${count(problems.length, 'risk')}`,
+    problems,
+    unlooked,
+    hosts: found.map(({ host }) => host),
+    found: { hosts: found, errors: unlooked.map(unlookedRecord) },
+    lines: containerLines(found),
+  };
 }
 
-async function look(session: Session, host: Host): Promise<Found> {
+async function look(session: Session, host: Host): Promise<ContainersOfHost> {
   const frames = await session.request(`lab_run containers 120 sh -c ${quote(inspect)} 2>&1`);
   const { body, status } = frames.get('containers') ?? { body: Buffer.alloc(0), status: -1 };
   const text = body.toString();
@@ -62,7 +56,7 @@ async function look(session: Session, host: Host): Promise<Found> {
   if (status !== 0) throw failed(text);
   const accepted = acceptedOn(host);
   const engines: string[] = [];
-  const risks: Found['risks'][number][] = [];
+  const risks: ContainersOfHost['risks'][number][] = [];
   let running = 0;
   let unread = 0;
   for (const line of text.split('\n')) {
@@ -89,21 +83,4 @@ async function look(session: Session, host: Host): Promise<Found> {
 function acceptedOn({ params: given }: Host): Readonly<Record<string, readonly string[]>> {
   const parsed = params.shape.accepted.safeParse(given.get('containers')?.accepted);
   return parsed.success ? parsed.data : {};
-}
-
-function lines(found: readonly Found[]): string[] {
-  const table = tableLines(
-    ['HOST', 'ENGINE', 'RUNNING', 'RISKS'],
-    found.map(({ host, engines, running, risks }) => {
-      const accepted = risks.filter((risk) => risk.accepted).length;
-      const shown = accepted === 0 ? '' : ` (${accepted} accepted)`;
-      return [host, engines.join(', ') || 'none', String(running), `${risks.length - accepted}${shown}`];
-    }),
-  );
-  const told = found.flatMap(({ host, risks }) =>
-    risks
-      .filter(({ accepted }) => !accepted)
-      .map(({ container, kind, detail }) => visibleLine(`${kind}: ${container} on ${host} ${detail}`)),
-  );
-  return [...table, '', ...(told.length === 0 ? ['no container has more than it should'] : told)];
 }

@@ -4,7 +4,6 @@ import { privateParamsOf, type Resolver, resolversOf } from '../../../roles/dns/
 import { parseDig, parseNames, parseReplies } from '../../../roles/dns/verify/answers.ts';
 import {
   type Asked,
-  describeFinding,
   judgeAnswers,
   judgeNames,
   judgeReplies,
@@ -16,17 +15,14 @@ import {
 } from '../../../roles/dns/verify/judge.ts';
 import { namesForPrograms, type Question, questionsOf, wireQuestion } from '../../../roles/dns/verify/questions.ts';
 import { canonicalAddress } from '../../model/ip-address.ts';
-import { selectHosts } from '../../model/select-hosts.ts';
 import type { Host, Inventory } from '../../model/types.ts';
 import type { Session } from '../../remote/session.ts';
-import { tableLines } from '../../report/table.ts';
-import { visibleLine } from '../../report/visible.ts';
+import type { PrivateNames } from '../../report/name-tables.ts';
+import { type Unlooked, unlookedOf } from '../../report/verify/verification.ts';
 import { LabError } from '../../shared/errors.ts';
 import { readRoleFile } from '../../shared/own-package.ts';
 import { quoteAll } from '../../shared/quote.ts';
-import { onHosts } from '../open-hosts.ts';
-import type { VerifyOptions } from '../verify.ts';
-import type { DnsOutcome } from './dns.ts';
+import type { KeptHosts } from '../kept-hosts.ts';
 
 /** Seconds for all that is asked of one host at once. */
 const askSeconds = 300;
@@ -53,7 +49,8 @@ interface AskedHost {
  *
  * @throws LabError USAGE without resolvers
  */
-export async function verifyPrivateNames(inventory: Inventory, options: VerifyOptions): Promise<DnsOutcome> {
+export async function verifyPrivateNames(hosts: KeptHosts): Promise<AskedInside> {
+  const { inventory, targets } = hosts;
   const resolvers = resolversOf(inventory);
   if (resolvers.length === 0)
     throw new LabError('USAGE', 'the inventory names no resolver', {
@@ -61,23 +58,39 @@ export async function verifyPrivateNames(inventory: Inventory, options: VerifyOp
       expected: "params: { dns: { resolvers: ['…'] } }",
       found: 'none that could answer',
     });
-  const hosts = selectHosts(inventory, options.limit.length > 0 ? options.limit : ['all']);
-  if (hosts.length === 0)
-    throw new LabError('HOST_PATTERN', 'no host is left to ask from', { found: options.limit.join(',') });
-  const outcomes = await onHosts([hosts.map(({ name }) => name).join(',')], options, (session, host) =>
-    askFrom(session, host, inventory, resolvers),
-  );
+  const outcomes = await hosts.on(targets, (session, host) => askFrom(session, host, inventory, resolvers));
   const asked = outcomes.flatMap(({ value }) => value ?? []);
-  const errors = outcomes.flatMap(({ host, error }) => (error === undefined ? [] : [{ host: host.name, error }]));
-  const findings = asked.flatMap(({ resolvers, programs, open }) => [
-    ...resolvers.flatMap((one) => [
-      ...one.verdict.findings,
-      ...[...one.zones].flatMap(([zone, validation]) => judgeValidation(one, zone, validation)),
-    ]),
-    ...(programs?.findings ?? []),
-    ...open,
+  return { names: namesOf(asked), unlooked: unlookedOf(outcomes) };
+}
+
+interface AskedInside {
+  readonly names: PrivateNames;
+  readonly unlooked: readonly Unlooked[];
+}
+
+function namesOf(asked: readonly AskedHost[]): PrivateNames {
+  const countsOf = ({ asked, right }: NameVerdict) => ({ asked, right });
+  return {
+    resolvers: asked.flatMap(({ resolvers }) =>
+      resolvers.map(({ host, resolver, address, verdict, zones }) => ({
+        resolver,
+        address,
+        host,
+        ...countsOf(verdict),
+        zones: Object.fromEntries(zones),
+      })),
+    ),
+    hosts: asked.map(({ host, programs }) => ({ host, programs: programs && countsOf(programs) })),
+    findings: asked.flatMap(findingsOf),
+  };
+}
+
+function findingsOf({ resolvers, programs, open }: AskedHost): readonly NameFinding[] {
+  const ofResolvers = resolvers.flatMap((one) => [
+    ...one.verdict.findings,
+    ...[...one.zones].flatMap(([zone, validation]) => judgeValidation(one, zone, validation)),
   ]);
-  return { record: recordFor(asked, findings), lines: linesFor(asked, findings), findings: findings.length, errors };
+  return [...ofResolvers, ...(programs?.findings ?? []), ...open];
 }
 
 async function askFrom(
@@ -216,44 +229,4 @@ async function askAll(
       });
   }
   return text;
-}
-
-function recordFor(asked: readonly AskedHost[], findings: readonly NameFinding[]): Readonly<Record<string, unknown>> {
-  const countsOf = ({ asked, right }: NameVerdict) => ({ asked, right });
-  return {
-    resolvers: asked.flatMap(({ resolvers }) =>
-      resolvers.map(({ host, resolver, address, verdict, zones }) => ({
-        resolver,
-        address,
-        host,
-        ...countsOf(verdict),
-        zones: Object.fromEntries(zones),
-      })),
-    ),
-    hosts: asked.map(({ host, programs }) => ({ host, programs: programs && countsOf(programs) })),
-    findings,
-  };
-}
-
-function linesFor(asked: readonly AskedHost[], findings: readonly NameFinding[]): string[] {
-  const counted = ({ asked, right }: NameVerdict) => `${right} of ${asked}`;
-  const resolvers = asked.flatMap(({ resolvers }) => resolvers).toSorted((a, b) => (a.resolver < b.resolver ? -1 : 1));
-  return [
-    ...tableLines(
-      ['RESOLVER', 'AT', 'ASKED BY', 'ANSWERS', 'SIGNATURES'],
-      resolvers.map(({ resolver, address, host, verdict, zones }) => [
-        resolver,
-        address,
-        host,
-        counted(verdict),
-        [...new Set(zones.values())].map((one) => (one === 'not reached' ? 'nobody to ask' : one)).join(', '),
-      ]),
-    ),
-    ...(resolvers.length > 0 ? [''] : []),
-    ...tableLines(
-      ['HOST', 'NAMES'],
-      asked.map(({ host, programs }) => [host, programs === null ? 'asks elsewhere' : counted(programs)]),
-    ),
-    ...(findings.length > 0 ? ['', ...findings.map((finding) => visibleLine(describeFinding(finding)))] : []),
-  ];
 }

@@ -3,9 +3,8 @@ import { type Zones, zones as zonesSchema } from '../../../roles/dns/public/para
 import type { RecordSet } from '../../../roles/dns/public/record-set.ts';
 import { publicAddressesOf, recordsOf } from '../../../roles/dns/public/records.ts';
 import type { Host, Inventory } from '../../model/types.ts';
-import { tableLines } from '../../report/table.ts';
+import type { PublicFinding, PublicNames } from '../../report/name-tables.ts';
 import type { VerifyOptions } from '../verify.ts';
-import type { DnsOutcome } from './dns.ts';
 import { authoritativeDns, dnsOf, type PublicDns } from './exposure/public-dns.ts';
 
 /** A zone that a host of the inventory publishes. */
@@ -13,24 +12,6 @@ interface PublishedZone {
   readonly name: string;
   readonly zone: Zones[string];
   readonly by: Host;
-}
-
-interface PublicFinding {
-  /** `wrong`: leads elsewhere than declared; `silent`: nobody answered. */
-  readonly kind: 'wrong' | 'silent';
-  readonly zone: string;
-  readonly name: string;
-  readonly type: 'A' | 'AAAA';
-  readonly expected: readonly string[];
-  readonly found: readonly string[];
-}
-
-interface Verdict {
-  readonly zone: string;
-  /** Who was asked, for a person. */
-  readonly at: string;
-  readonly asked: number;
-  readonly findings: readonly PublicFinding[];
 }
 
 const atOnce = 24;
@@ -47,17 +28,16 @@ export function publishedZones(inventory: Inventory): readonly PublishedZone[] {
  * Whether public names lead where they are declared to, asked from this machine as strangers ask: the server that the zone is sent to, where
  * the inventory knows it; else those in charge of it; or `--resolver`. Both families: what is not declared is not to be there.
  */
-export async function verifyPublicNames(inventory: Inventory, options: VerifyOptions): Promise<DnsOutcome> {
+export async function verifyPublicNames(inventory: Inventory, options: VerifyOptions): Promise<PublicNames> {
   const published = publishedZones(inventory);
   const all = published.map(({ name }) => name);
-  const verdicts: Verdict[] = [];
+  const zones: PublicNames['zones'][number][] = [];
   for (const one of published) {
     const sets = recordsOf({ name: one.name, params: one.zone, all }, inventory);
     const { dns, at } = serverFor(one, inventory, options);
-    verdicts.push(await judgeZone(one.name, at, sets, dns));
+    zones.push(await judgeZone(one.name, at, sets, dns));
   }
-  const findings = verdicts.flatMap((verdict) => verdict.findings);
-  return { record: { zones: verdicts }, lines: linesFor(verdicts), findings: findings.length, errors: [] };
+  return { zones };
 }
 
 function serverFor(
@@ -71,7 +51,12 @@ function serverFor(
   return { dns: authoritativeDns(), at: 'those in charge' };
 }
 
-async function judgeZone(zone: string, at: string, sets: readonly RecordSet[], dns: PublicDns): Promise<Verdict> {
+async function judgeZone(
+  zone: string,
+  at: string,
+  sets: readonly RecordSet[],
+  dns: PublicDns,
+): Promise<PublicNames['zones'][number]> {
   const limit = pLimit(atOnce);
   const declared = new Map(sets.map((set) => [`${set.name} ${set.type}`, set.values]));
   const names = [...new Set(sets.filter(({ type }) => type === 'A' || type === 'AAAA').map(({ name }) => name))];
@@ -90,18 +75,4 @@ async function judgeZone(zone: string, at: string, sets: readonly RecordSet[], d
     ),
   );
   return { zone, at, asked: questions.length, findings: findings.flat() };
-}
-
-function linesFor(verdicts: readonly Verdict[]): string[] {
-  if (verdicts.length === 0) return [];
-  const rows = verdicts.map(({ zone, at, asked, findings }) => [zone, at, `${asked - findings.length} of ${asked}`]);
-  const listed = (values: readonly string[]) => (values.length === 0 ? 'nothing' : values.join(', '));
-  const told = verdicts.flatMap(({ at, findings }) =>
-    findings.map(({ kind, name, type, expected, found }) =>
-      kind === 'silent'
-        ? `silent: nobody answers for ${name} ${type} at ${at}`
-        : `wrong: the world is told ${listed(found)} for ${name} ${type}, declared is ${listed(expected)}: lab run with the role dns publishes it`,
-    ),
-  );
-  return ['', ...tableLines(['ZONE', 'AT', 'FROM OUTSIDE'], rows), ...(told.length > 0 ? ['', ...told] : [])];
 }

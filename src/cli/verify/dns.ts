@@ -1,58 +1,59 @@
 import { resolversOf } from '../../../roles/dns/private/resolvers.ts';
 import type { Inventory } from '../../model/types.ts';
-import { jsonLine } from '../../report/json-renderer.ts';
-import { type ExitCode, exitCodes, type LabError } from '../../shared/errors.ts';
-import { inventoryOf } from '../open-hosts.ts';
-import { printError } from '../print-error.ts';
+import {
+  type NameRecord,
+  type PrivateNames,
+  type PublicNames,
+  privateLines,
+  privateProblems,
+  publicLines,
+  publicProblems,
+} from '../../report/name-tables.ts';
+import { exitCodeFor, unlookedRecord, type Verification } from '../../report/verify/verification.ts';
+import type { KeptHosts } from '../kept-hosts.ts';
 import type { VerifyOptions } from '../verify.ts';
 import { verifyPrivateNames } from './dns-private.ts';
 import { publishedZones, verifyPublicNames } from './dns-public.ts';
 
-/** What came of one half: names inside, or names outside. */
-export interface DnsOutcome {
-  /** Its part of the JSON. */
-  readonly record: Readonly<Record<string, unknown>>;
-  readonly lines: readonly string[];
-  readonly findings: number;
-  readonly errors: readonly { readonly host: string; readonly error: LabError }[];
-}
+const nobodyInside: PrivateNames = { resolvers: [], hosts: [], findings: [] };
 
-type Half = (inventory: Inventory, options: VerifyOptions) => Promise<DnsOutcome>;
-
-/** Name in the JSON → who looks. */
-const halves: Readonly<Record<string, Half>> = { private: verifyInside, public: verifyPublicNames };
-
-/** A homelab may publish names and have no resolver of its own. */
-async function verifyInside(inventory: Inventory, options: VerifyOptions): Promise<DnsOutcome> {
-  const isPublicAlone = resolversOf(inventory).length === 0 && publishedZones(inventory).length > 0;
-  if (isPublicAlone) return { record: {}, lines: [], findings: 0, errors: [] };
-  return await verifyPrivateNames(inventory, options);
+/** Whether there is anything to ask: a homelab may publish names and have no resolver of its own, or the other way round. */
+export function hasNames(inventory: Inventory): boolean {
+  return resolversOf(inventory).length > 0 || publishedZones(inventory).length > 0;
 }
 
 /** `lab verify dns` */
-export async function verifyDns(options: VerifyOptions): Promise<ExitCode> {
-  const { inventory } = await inventoryOf(options.inventory);
+export async function verifyDns(hosts: KeptHosts, options: VerifyOptions): Promise<Verification<NameRecord>> {
+  const { inventory } = hosts;
   const checkedAt = new Date().toISOString();
-  const record: Record<string, unknown> = {};
-  const lines: string[] = [];
-  const errors: DnsOutcome['errors'][number][] = [];
-  let findings = 0;
-  for (const [name, look] of Object.entries(halves)) {
-    const outcome = await look(inventory, options);
-    record[name] = outcome.record;
-    lines.push(...outcome.lines);
-    errors.push(...outcome.errors);
-    findings += outcome.findings;
-  }
-  const unasked = errors.length > 0 ? exitCodes.hostUnreachable : exitCodes.asDeclared;
-  const exitCode = findings > 0 ? exitCodes.hostFailed : unasked;
-  if (options.output === 'json') {
-    const failed = errors.map(({ host, error: { code, message } }) => ({ host, code, message }));
-    process.stdout.write(`${jsonLine({ version: 1, checkedAt, exitCode, ...record, errors: failed })}\n`);
-  } else
-    process.stdout.write(
-      `${[...lines, ...(findings === 0 && errors.length === 0 ? ['', 'as declared'] : [])].join('\n')}\n`,
-    );
-  for (const { error } of errors) printError(error);
-  return exitCode;
+  const isPublicAlone = resolversOf(inventory).length === 0 && publishedZones(inventory).length > 0;
+  const { names, unlooked } = isPublicAlone ? { names: nobodyInside, unlooked: [] } : await verifyPrivateNames(hosts);
+  const outside = await verifyPublicNames(inventory, options);
+  const problems = [...privateProblems(names), ...publicProblems(outside)];
+  const exitCode = exitCodeFor(problems, unlooked);
+  return {
+    checkedAt,
+    exitCode,
+    summary: summaryOf(names, outside),
+    problems,
+    unlooked,
+    hosts: names.hosts.map(({ host }) => host),
+    found: { private: names, public: outside, errors: unlooked.map(unlookedRecord) },
+    lines: [
+      ...(isPublicAlone ? [] : privateLines(names)),
+      ...publicLines(outside),
+      ...(exitCode === 0 ? ['', 'as declared'] : []),
+    ],
+  };
+}
+
+/** `118 of 120 answers right` */
+function summaryOf({ resolvers, hosts }: PrivateNames, { zones }: PublicNames): string {
+  const counts = [
+    ...resolvers,
+    ...hosts.flatMap(({ programs }) => programs ?? []),
+    ...zones.map(({ asked, findings }) => ({ asked, right: asked - findings.length })),
+  ];
+  const sum = (numbers: readonly number[]) => numbers.reduce((all, one) => all + one, 0);
+  return `${sum(counts.map(({ right }) => right))} of ${sum(counts.map(({ asked }) => asked))} answers right`;
 }

@@ -11,44 +11,59 @@ import { homeSeenBy, hostsBehindGateways, type Look, waysOutOf } from '../../../
 import { SecretsOfHome } from '../../../roles/vps-gateway/exposure/secrets-of-home.ts';
 import { params } from '../../../roles/vps-gateway/params.ts';
 import { canonicalAddress } from '../../model/ip-address.ts';
-import { selectHosts } from '../../model/select-hosts.ts';
 import type { Host, Inventory } from '../../model/types.ts';
-import { type ExitCode, LabError } from '../../shared/errors.ts';
-import { inventoryOf, onHosts } from '../open-hosts.ts';
+import { count } from '../../report/describe.ts';
+import { type ExposureRecord, exposureLines, exposureProblems } from '../../report/exposure-table.ts';
+import {
+  exitCodeFor,
+  type Unlooked,
+  unlookedOf,
+  unlookedRecord,
+  type Verification,
+} from '../../report/verify/verification.ts';
+import { LabError } from '../../shared/errors.ts';
+import { suggestion } from '../../shared/suggest.ts';
+import type { KeptHosts } from '../kept-hosts.ts';
 import type { VerifyOptions } from '../verify.ts';
+import { publishedZones } from './dns-public.ts';
 import { askGateways, askHome, askMail } from './exposure/gateways.ts';
 import { lookAt } from './exposure/hosts.ts';
 import { askRecords, authoritativeDns, dnsOf, zonesOf } from './exposure/public-dns.ts';
 import { homesOfLogins, resolveEndpoints } from './exposure/resolved.ts';
-import { type Examined, showExposure } from './exposure/show.ts';
 import { unlookedAt } from './exposure/unlooked.ts';
 import { canTry } from './exposure/vantage.ts';
 import { vantagesOf } from './exposure/vantages.ts';
 
+/** What there is to be found: a host that strangers can reach, records that a host publishes, or an address that was told. */
+export function canBeExposed(inventory: Inventory, { home = [] }: VerifyOptions): boolean {
+  const hosts = [...inventory.hosts.values()];
+  return (
+    home.length > 0 ||
+    publishedZones(inventory).length > 0 ||
+    hosts.some((host) => publicAddressesOf(host, inventory).length > 0)
+  );
+}
+
 /** `lab verify exposure` */
-export async function verifyExposure(options: VerifyOptions): Promise<ExitCode> {
-  const { inventory } = await inventoryOf(options.inventory);
+export async function verifyExposure(kept: KeptHosts, options: VerifyOptions): Promise<Verification<ExposureRecord>> {
+  const { inventory, targets: hosts } = kept;
   const policy = policyOf(inventory);
-  const hosts = selectHosts(inventory, options.limit.length > 0 ? options.limit : ['all']);
-  if (hosts.length === 0)
-    throw new LabError('HOST_PATTERN', 'no host is left to look at', { found: options.limit.join(',') });
-  refusePublic(options.home ?? [], inventory);
+  refuseWords(inventory, options);
   const checkedAt = new Date().toISOString();
   const dns = options.resolver === undefined ? authoritativeDns() : dnsOf(options.resolver);
   const behind = hostsBehindGateways(inventory);
-  const outcomes = await onHosts([hosts.map(({ name }) => name).join(',')], options, (session, { name }) =>
+  const outcomes = await kept.on(hosts, (session, { name }) =>
     lookAt(session, behind.includes(name) ? options.echo : undefined),
   );
   const looks = new Map(
     outcomes.flatMap(({ host, value }) => (value === undefined ? [] : [[host.name, value] as const])),
   );
-  const errors = outcomes.flatMap(({ host, error }) => (error === undefined ? [] : [{ host: host.name, error }]));
   const secrets = new SecretsOfHome(inventory, [
     ...(options.home ?? []).map((address) => ({ address, from: '--home' })),
     ...hosts.flatMap((host) => homeSeenBy(host, looks.get(host.name) ?? nothingSeen, inventory)),
     ...(await homesOfLogins(inventory, dns)),
   ]);
-  await using vantages = await vantagesOf(inventory, hosts, looks, secrets, options);
+  const vantages = await vantagesOf(kept, looks, secrets, options);
 
   const zones = await zonesOf(inventory, dns);
   const publicHosts = hosts.filter((host) => publicAddressesOf(host, inventory).length > 0);
@@ -93,22 +108,45 @@ export async function verifyExposure(options: VerifyOptions): Promise<ExitCode> 
         isOpenAt(host, { address, port }, policy, vantages.for(inventory.hosts.get(host) as Host).addresses),
     ),
   ]);
-  const examined: Examined = {
-    zones,
-    asked,
-    secrets,
-    outside: vantages.outside?.name ?? null,
+  const record = {
+    home: secrets.home,
+    from: vantages.outside?.name ?? null,
     lines,
-    openAtHome,
+    records: { zones, asked: asked.questions, unanswered: asked.unanswered },
+    open: openAtHome,
     gateways: { requests: gateways.requests, answered: gateways.answers.length },
     mail: mail.length,
-    ways,
-    accepted,
+    waysOut: ways.map((way) => ({ ...way, accepted: accepted.has(way.host) })),
     endpoints: endpoints.length,
     ports: openPorts,
+    findings,
   };
-  const unlooked = [...errors, ...unlookedAt(examined, inventory)];
-  return showExposure(checkedAt, examined, findings, unlooked, options.output);
+  const unlooked = [...unlookedOf(outcomes), ...unlookedAt(record, secrets, inventory)];
+  return verificationOf(checkedAt, { ...record, errors: unlooked.map(unlookedRecord) }, unlooked, [...looks.keys()]);
+}
+
+function verificationOf(
+  checkedAt: string,
+  found: ExposureRecord,
+  unlooked: readonly Unlooked[],
+  hosts: readonly string[],
+): Verification<ExposureRecord> {
+  const problems = exposureProblems(found);
+  return {
+    checkedAt,
+    exitCode: exitCodeFor(problems, unlooked),
+    summary: summaryOf(problems.length, unlooked.length === 0),
+    problems,
+    unlooked,
+    hosts,
+    found,
+    lines: exposureLines(found),
+  };
+}
+
+function summaryOf(problems: number, isWhole: boolean): string {
+  if (problems > 0) return `${count(problems, 'thing')} that strangers should not see`;
+  return isWhole ? 'the home does not show' : 'nothing shows where it could be looked at';
 }
 
 const nothingSeen: Look = {
@@ -127,8 +165,12 @@ function acceptsEgress({ params: given }: Host): boolean {
   return parsed.success && parsed.data.includes('egress');
 }
 
-/** @throws LabError USAGE for an address of a public host: everybody is to know that */
-function refusePublic(home: readonly string[], inventory: Inventory): void {
+/**
+ * What can be wrong with the words of the command line before any host is asked.
+ *
+ * @throws LabError USAGE for a `--home` with an address of a public host, which everybody is to know; for a `--from` that is no host
+ */
+export function refuseWords(inventory: Inventory, { home = [], from }: VerifyOptions): void {
   for (const host of inventory.hosts.values())
     for (const address of publicAddressesOf(host, inventory).map(canonicalAddress))
       if (home.includes(address))
@@ -137,4 +179,10 @@ function refusePublic(home: readonly string[], inventory: Inventory): void {
           found: address,
           hint: 'strangers are led there by what the inventory declares: give the host at home no public network, and a gateway to its services',
         });
+  if (from !== undefined && !inventory.hosts.has(from))
+    throw new LabError('USAGE', `--from names no host: "${from}"`, {
+      expected: 'a host of the inventory that is outside of the home',
+      found: from,
+      hint: suggestion(from, [...inventory.hosts.keys()]),
+    });
 }

@@ -4,35 +4,38 @@ import { type Policy, policyOf } from '../../../roles/firewall/policy.ts';
 import { judge, type Notes, type SentProbe, type Verdict } from '../../../roles/firewall/verify/judge.ts';
 import { type Probe, probesOf } from '../../../roles/firewall/verify/probes.ts';
 import { canonicalAddress } from '../../model/ip-address.ts';
-import { selectHosts } from '../../model/select-hosts.ts';
-import type { Inventory } from '../../model/types.ts';
-import { jsonLine } from '../../report/json-renderer.ts';
-import { isUntried, verdictLines, verdictRecord } from '../../report/verdict-table.ts';
-import { type ExitCode, exitCodes, LabError } from '../../shared/errors.ts';
-import { type HostOutcome, inventoryOf, onHosts } from '../open-hosts.ts';
-import { printError } from '../print-error.ts';
+import type { Host, Inventory } from '../../model/types.ts';
+import {
+  type FirewallRecord,
+  isUntried,
+  untriedText,
+  verdictLines,
+  verdictProblems,
+  verdictRecord,
+  verdictSummary,
+} from '../../report/verdict-table.ts';
+import { exitCodeFor, type Verification } from '../../report/verify/verification.ts';
+import type { LabError } from '../../shared/errors.ts';
+import type { KeptHosts } from '../kept-hosts.ts';
+import type { HostOutcome } from '../open-hosts.ts';
 import type { VerifyOptions } from '../verify.ts';
 import { arm, notesOf, sendFrom } from './observer.ts';
 import { sendFromHere } from './send-from-here.ts';
 
 /** `lab verify firewall` */
-export async function verifyFirewall(options: VerifyOptions): Promise<ExitCode> {
-  const { inventory } = await inventoryOf(options.inventory);
+export async function verifyFirewall(
+  hosts: KeptHosts,
+  { ports = [] }: VerifyOptions,
+): Promise<Verification<FirewallRecord>> {
+  const { inventory, targets } = hosts;
   const policy = policyOf(inventory);
-  const targets = selectHosts(inventory, options.limit.length > 0 ? options.limit : ['all']);
-  if (targets.length === 0)
-    throw new LabError('HOST_PATTERN', 'no host is left to try', { found: options.limit.join(',') });
   const checkedAt = new Date().toISOString();
-  const everybody = ['all'];
-  const watched = targets.map(({ name }) => name).join(',');
-  const armed = await onHosts([watched], options, arm);
+  const armed = await hosts.on(targets, arm);
   const ready = new Set(armed.flatMap(({ host, error }) => (error === undefined ? [host.name] : [])));
-  const probes = targets
-    .filter(({ name }) => ready.has(name))
-    .flatMap((host) => probesOf(host, policy, options.ports ?? []));
+  const probes = targets.filter(({ name }) => ready.has(name)).flatMap((host) => probesOf(host, policy, ports));
   const here = hostname();
   const [sent] = await Promise.all([
-    onHosts(everybody, options, (session, { name }) =>
+    hosts.on([...inventory.hosts.values()], (session, { name }) =>
       sendFrom(
         session,
         probes.filter(({ host }) => host !== name),
@@ -44,7 +47,7 @@ export async function verifyFirewall(options: VerifyOptions): Promise<ExitCode> 
   ]);
   // What was sent last may still be on its way.
   await pause(500);
-  const notes = await onHosts([watched], options, notesOf);
+  const notes = await hosts.on(targets, notesOf);
   const all = sent.flatMap(({ value }) => value ?? []);
   const verdicts = notes.flatMap(({ host: { name }, value }) =>
     value === undefined || !ready.has(name)
@@ -59,17 +62,32 @@ export async function verifyFirewall(options: VerifyOptions): Promise<ExitCode> 
           ),
         ],
   );
-  const errors = errorsByHost(armed, sent, notes);
-  const exitCode = exitCodeOf(verdicts, errors.size > 0 || verdicts.some(isUntried));
-  if (options.output === 'json') {
-    const hosts = targets.map(({ name }) => {
-      const error = errors.get(name);
-      return { host: name, error: error === undefined ? null : { code: error.code, message: error.message } };
-    });
-    process.stdout.write(`${jsonLine({ version: 1, checkedAt, exitCode, hosts, ...verdictRecord(verdicts) })}\n`);
-  } else process.stdout.write(`${verdictLines(verdicts).join('\n')}\n`);
-  for (const error of errors.values()) printError(error);
-  return exitCode;
+  return verificationOf(checkedAt, targets, verdicts, errorsByHost(armed, sent, notes));
+}
+
+function verificationOf(
+  checkedAt: string,
+  targets: readonly Host[],
+  verdicts: readonly Verdict[],
+  errors: ReadonlyMap<string, LabError>,
+): Verification<FirewallRecord> {
+  const problems = verdictProblems(verdicts);
+  const untried = verdicts.filter(isUntried);
+  const hosts = targets.map(({ name }) => {
+    const error = errors.get(name);
+    return { host: name, error: error === undefined ? null : { code: error.code, message: error.message } };
+  });
+  return {
+    checkedAt,
+    exitCode: exitCodeFor(problems, [...errors.values(), ...untried]),
+    summary: verdictSummary(verdicts),
+    problems,
+    unlooked: [...errors].map(([host, error]) => ({ host, error })),
+    unproven: untried.map(({ host }) => ({ host, text: untriedText(host) })),
+    hosts: verdicts.map(({ host }) => host),
+    found: { hosts, ...verdictRecord(verdicts) },
+    lines: verdictLines(verdicts),
+  };
 }
 
 /** Whatever lies in between: where this login came to, a host sees this machine as it saw the login. */
@@ -109,11 +127,6 @@ function nameIn({ hosts, devices }: Inventory): (address: string) => string {
     ),
   );
   return (address) => names.get(canonicalAddress(address)) ?? address;
-}
-
-function exitCodeOf(verdicts: readonly Verdict[], someUnasked: boolean): ExitCode {
-  if (verdicts.some(({ findings }) => findings.length > 0)) return exitCodes.hostFailed;
-  return someUnasked ? exitCodes.hostUnreachable : exitCodes.asDeclared;
 }
 
 /** The first of each host. */

@@ -20,6 +20,8 @@ const light = {
   serviceFill: '#f3f0fd',
   route: '#c2410c',
   device: '#9c2f72',
+  bad: '#b3261e',
+  badFill: '#fdecea',
 };
 const dark: typeof light = {
   paper: '#12161c',
@@ -38,6 +40,8 @@ const dark: typeof light = {
   serviceFill: '#26203c',
   route: '#ff9a5c',
   device: '#f29ccb',
+  bad: '#ff8f85',
+  badFill: '#381a1a',
 };
 
 function variables(colours: typeof light): string {

@@ -1,4 +1,5 @@
 import type { Host } from '../../model/types.ts';
+import { htmlTable } from '../html/table.ts';
 import { formatPorts } from '../inventory-flow.ts';
 import { formatTarget } from '../inventory-tables.ts';
 import { type Graph, kindOf, partiesOfFlow } from './graph.ts';
@@ -104,29 +105,25 @@ export function tablesOf(graph: Graph): string {
   ].join('\n');
 }
 
-/** Roles are given by name: as blocks, which rows are on a phone, some browsers no longer take them for a table. */
 function drawTable(title: string, heads: readonly string[], rows: readonly Row[], { relations }: Graph): string {
   if (rows.length === 0) return '';
   const id = `_${title.toLowerCase()}`;
-  const head = heads.map((text) => `<th role="columnheader" scope="col">${text}</th>`).join('');
-  const body = rows.map(({ parties, cells }) => {
-    const drawn = cells
-      .map((cell, index) => `<td role="cell" data-head="${heads[index]}">${drawCell(cell)}</td>`)
-      .join('');
-    return `<tr role="row" class="${relations.classes(parties)}">${drawn}</tr>`;
-  });
-  return [
-    `<section aria-labelledby="${id}"><h2 id="${id}">${title}</h2>`,
-    `<table role="table" aria-labelledby="${id}"><thead role="rowgroup"><tr role="row">${head}</tr></thead><tbody role="rowgroup">`,
-    ...body,
-    '</tbody></table></section>',
-  ].join('\n');
+  const drawn = rows.map(({ parties, cells }) => ({
+    className: relations.classes(parties),
+    cells: cells.map(drawCell),
+  }));
+  return `<section aria-labelledby="${id}"><h2 id="${id}">${title}</h2>\n${htmlTable(id, heads, drawn)}</section>`;
 }
 
 function drawCell(cell: Cell): string {
   if (typeof cell === 'string') return escaped(cell);
   if ('party' in cell) return partyLink(cell.party);
-  return cell.map((line) => `<span>${escaped(line)}</span>`).join('<br/>');
+  return linesIn(cell);
+}
+
+/** Several lines in a cell. */
+export function linesIn(lines: readonly string[]): string {
+  return lines.map((line) => `<span>${escaped(line)}</span>`).join('<br/>');
 }
 
 /** Leads to the page with this party shown alone. */

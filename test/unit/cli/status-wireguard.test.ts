@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import type { EndView, LinkState } from '../../../roles/wireguard/status/classify.ts';
 import { modelOf } from '../../../roles/wireguard/status/model.ts';
-import { exitCodeOf, linkLines, type ShownLink, withDueKeys } from '../../../src/cli/status/wireguard-view.ts';
 import type { InventoryInput } from '../../../src/index.ts';
 import { resolveInventory } from '../../../src/model/resolve-inventory.ts';
+import { exitCodeOf, linkLines, type ShownLink, withDueKeys } from '../../../src/report/link-table.ts';
 import { painter } from '../../../src/report/style.ts';
 import { LabError } from '../../../src/shared/errors.ts';
 

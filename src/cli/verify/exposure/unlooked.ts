@@ -1,18 +1,25 @@
 import { publicAddressesOf } from '../../../../roles/dns/public/records.ts';
+import type { SecretsOfHome } from '../../../../roles/vps-gateway/exposure/secrets-of-home.ts';
 import type { Inventory } from '../../../model/types.ts';
+import type { ExposureRecord } from '../../../report/exposure-table.ts';
+import type { Unlooked } from '../../../report/verify/verification.ts';
 import { LabError } from '../../../shared/errors.ts';
-import type { Examined, Unlooked } from './show.ts';
 
 /** What could not be looked at, which is then not proven. */
-export function unlookedAt({ asked, secrets, outside, lines }: Examined, inventory: Inventory): readonly Unlooked[] {
+export function unlookedAt(
+  { records, from, lines }: Pick<ExposureRecord, 'records' | 'from' | 'lines'>,
+  secrets: SecretsOfHome,
+  inventory: Inventory,
+): readonly Unlooked[] {
+  const { unanswered } = records;
   const problems: Unlooked[] = [];
   const isHomeThere = [...inventory.hosts.values()].some((host) => publicAddressesOf(host, inventory).length === 0);
-  if (asked.unanswered.length > 0)
+  if (unanswered.length > 0)
     problems.push({
       host: null,
       error: new LabError('READ_FAILED', 'nobody answered what the public DNS was asked', {
         expected: 'answers of the servers in charge, or of a resolver outside',
-        found: `none for ${asked.unanswered.slice(0, 5).join(', ')}${asked.unanswered.length > 5 ? ` and ${asked.unanswered.length - 5} more` : ''}`,
+        found: `none for ${unanswered.slice(0, 5).join(', ')}${unanswered.length > 5 ? ` and ${unanswered.length - 5} more` : ''}`,
         hint: '--resolver ADDRESS asks one resolver for everything',
       }),
     });
@@ -31,9 +38,9 @@ export function unlookedAt({ asked, secrets, outside, lines }: Examined, invento
       host: null,
       error: new LabError('READ_FAILED', "the home's line was not looked at from outside", {
         expected:
-          outside === null
+          from === null
             ? 'a machine outside: this one is at home, and no public host could be asked'
-            : `a machine outside with addresses of that family: ${outside} has none`,
+            : `a machine outside with addresses of that family: ${from} has none`,
         found: `nothing tried ${untried.join(', ')}`,
         hint: '--from HOST names a host of the inventory that is outside',
       }),

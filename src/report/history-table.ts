@@ -1,8 +1,8 @@
-import { tableLines } from '../report/table.ts';
-import { visible, visibleLine } from '../report/visible.ts';
 import { originReference } from '../runner/apply/compile.ts';
 import type { PlannedChange } from '../runner/events.ts';
 import type { JournaledActionState, JournaledRun } from '../runner/journal/read.ts';
+import { tableLines } from './table.ts';
+import { visible, visibleLine } from './visible.ts';
 
 /** A run as `lab history` found it on one host. */
 export interface HistoryRun extends JournaledRun {
