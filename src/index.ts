@@ -20,7 +20,17 @@ export type {
   PortRange,
   Service,
 } from './model/types.ts';
-export type { ExportContext, Exports, Play, Playbook, Role, RoleContext, RoleUse } from './playbook/contract.ts';
+export type {
+  ExportContext,
+  Exports,
+  KeepsContext,
+  KeptState,
+  Play,
+  Playbook,
+  Role,
+  RoleContext,
+  RoleUse,
+} from './playbook/contract.ts';
 export { definePlaybook } from './playbook/define-playbook.ts';
 export { defineRole } from './playbook/define-role.ts';
 export type {
