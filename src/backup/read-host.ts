@@ -12,8 +12,8 @@ import type { KeptEntry, KeptHost, KeptUser } from './manifest.ts';
 /** Bytes that are asked for at once. */
 const pieceBytes = 4 * 1024 * 1024;
 /** How often is tried to read what changes meanwhile, and how long is waited before it is tried again. */
-const attempts = 6;
-const pauseMs = 1500;
+const attempts = 5;
+const pauseMs = 1000;
 
 /** What a host has of all that is kept, and the contents of files by path. */
 export interface HostState extends Omit<KeptHost, 'address'> {

@@ -41,7 +41,12 @@ export function withNewMachine(
   const same = (a: HostKey, b: HostKey) => a.type === b.type && a.base64 === b.base64;
   return {
     ...policy,
-    pinned: (name, address) => [...policy.pinned(name, address), ...(name === host ? [own, ...restored] : [])],
+    // A host is asked for keys in the order of their types here: that of the one that is known comes first.
+    pinned: (name, address) => [
+      ...(name === host ? [own] : []),
+      ...policy.pinned(name, address),
+      ...(name === host ? restored : []),
+    ],
     async loggedIn(name, key, address) {
       if (name === host && same(key, own)) return;
       await policy.loggedIn?.(name, key, address);
