@@ -41,7 +41,8 @@ export async function readBackup(
       if (path === manifestName) list = content.toString();
       found.set(path, { type, size: content.length, sha256: createHash('sha256').update(content).digest('hex') });
       const owner = prefixes.find(({ prefix }) => path.startsWith(prefix));
-      if (owner !== undefined && type === '0') contents.get(owner.host)?.set(path.slice(owner.prefix.length - 1), content);
+      if (owner !== undefined && type === '0')
+        contents.get(owner.host)?.set(path.slice(owner.prefix.length - 1), content);
     }
   } catch (thrown) {
     throw await asReadError(thrown, file, identities);

@@ -105,7 +105,9 @@ it('is the old one again after restore and run, for everybody else', async () =>
   const written = await project.lab(['secrets', 'init']);
   expect(written).toMatchObject({ exitCode: 0 });
   await ok('backup', '-o', 'monday.tar.age');
-  expect(await ok('backup', '--list', 'monday.tar.age')).toMatch(/^vps +wireguard +0600 +root:root +45 B +\/etc\/wireguard\/wg0\.key$/m);
+  expect(await ok('backup', '--list', 'monday.tar.age')).toMatch(
+    /^vps +wireguard +0600 +root:root +45 B +\/etc\/wireguard\/wg0\.key$/m,
+  );
 
   await vps.remove();
   vps = await emptyVps();

@@ -55,7 +55,10 @@ afterAll(async () => {
 
 it('is taken without changing anything, for its owner alone, and shows what is in it', async () => {
   const before = await fileSystemOf(host);
-  expect(await lab('backup', '-o', 'one.age')).toMatchObject({ exitCode: 0, stdout: expect.stringMatching(/^nas +forum +5 +4\.8 MiB$/m) });
+  expect(await lab('backup', '-o', 'one.age')).toMatchObject({
+    exitCode: 0,
+    stdout: expect.stringMatching(/^nas +forum +5 +4\.8 MiB$/m),
+  });
   expect(await fileSystemOf(host)).toBe(before);
   expect(statSync(join(project.root, 'one.age')).mode & 0o777).toBe(0o600);
   const list = await lab('backup', '--list', 'one.age');
@@ -66,7 +69,10 @@ it('is taken without changing anything, for its owner alone, and shows what is i
 });
 
 it('is never put over a file that is there, and nobody is asked first', async () => {
-  expect(await lab('backup', '-o', 'one.age')).toMatchObject({ exitCode: 4, stderr: expect.stringContaining('BACKUP_FILE') });
+  expect(await lab('backup', '-o', 'one.age')).toMatchObject({
+    exitCode: 4,
+    stderr: expect.stringContaining('BACKUP_FILE'),
+  });
   expect(await lab('backup', '-o', 'none.age', '--skip', 'forun')).toMatchObject({
     exitCode: 4,
     stderr: expect.stringContaining('did you mean "forum"'),
@@ -76,19 +82,34 @@ it('is never put over a file that is there, and nobody is asked first', async ()
 
 it('names the host that could not be read, and has the others', async () => {
   const inventory = project.read('inventory/index.ts');
-  project.write('inventory/index.ts', inventory.replace('hosts: {', "hosts: {\n    gone: { address: '192.0.2.1', ssh: { connectTimeoutSeconds: 1 } },"));
+  project.write(
+    'inventory/index.ts',
+    inventory.replace('hosts: {', "hosts: {\n    gone: { address: '192.0.2.1', ssh: { connectTimeoutSeconds: 1 } },"),
+  );
   const partly = await lab('backup', '-o', 'partly.age');
   expect(partly).toMatchObject({ exitCode: 3, stderr: expect.stringMatching(/UNREACHABLE: gone[\s\S]*without gone/) });
-  expect(await lab('backup', '--list', 'partly.age')).toMatchObject({ exitCode: 0, stdout: expect.stringMatching(/gone is missing/) });
-  expect(await lab('backup', 'gone', '-o', 'none.age')).toMatchObject({ exitCode: 3, stderr: expect.stringContaining('no backup was written') });
+  expect(await lab('backup', '--list', 'partly.age')).toMatchObject({
+    exitCode: 0,
+    stdout: expect.stringMatching(/gone is missing/),
+  });
+  expect(await lab('backup', 'gone', '-o', 'none.age')).toMatchObject({
+    exitCode: 3,
+    stderr: expect.stringContaining('no backup was written'),
+  });
   expect(project.exists('none.age')).toBe(false);
-  expect(await lab('restore', 'partly.age', 'gone')).toMatchObject({ exitCode: 4, stderr: expect.stringContaining('could not be read') });
+  expect(await lab('restore', 'partly.age', 'gone')).toMatchObject({
+    exitCode: 4,
+    stderr: expect.stringContaining('could not be read'),
+  });
   project.write('inventory/index.ts', inventory);
 });
 
 it('does not keep what is being written as if it were whole', async () => {
   await host.sh(`systemd-run -q --unit=writer sh -c 'while :; do date +%N >/srv/forum/data/clock; done'`);
-  expect(await lab('backup', '-o', 'none.age')).toMatchObject({ exitCode: 1, stderr: expect.stringMatching(/changes all the time[\s\S]*clock/) });
+  expect(await lab('backup', '-o', 'none.age')).toMatchObject({
+    exitCode: 1,
+    stderr: expect.stringMatching(/changes all the time[\s\S]*clock/),
+  });
   await host.sh('systemctl stop writer; rm /srv/forum/data/clock');
 });
 
@@ -106,24 +127,35 @@ it('is put back on an empty machine with its account, as it was', async () => {
   expect(done.stdout + done.stderr).not.toContain(canary);
   expect(eventsOf(done.stdout).at(-1)).toMatchObject({ event: 'run-finished' });
   expect(await state()).toBe(before);
-  expect(await lab('restore', 'one.age', 'nas', '--output', 'plain')).toMatchObject({ exitCode: 0, stdout: expect.stringContaining('0 changes') });
+  expect(await lab('restore', 'one.age', 'nas', '--output', 'plain')).toMatchObject({
+    exitCode: 0,
+    stdout: expect.stringContaining('0 changes'),
+  });
   expect(await host.exec(['grep', '-rlF', canary, '/tmp', '/run', '/var/log'])).toMatchObject({ stdout: '' });
 });
 
 it('does not replace what is newer, says what, and does when it is told to, between a stop and a start', async () => {
   const before = await state();
-  await host.sh(`systemctl reset-failed forum 2>/dev/null; systemd-run -q --unit=forum -r sleep infinity; echo newer >/srv/forum/site.key; rm /srv/forum/data/large`);
+  await host.sh(
+    `systemctl reset-failed forum 2>/dev/null; systemd-run -q --unit=forum -r sleep infinity; echo newer >/srv/forum/site.key; rm /srv/forum/data/large`,
+  );
   const started = await host.sh('systemctl show -P MainPID forum');
   const newer = await state();
   const refused = await lab('restore', 'one.age', 'nas', '--output', 'plain');
-  expect(refused).toMatchObject({ exitCode: 1, stdout: expect.stringMatching(/RESTORE_REFUSED[\s\S]*\/srv\/forum\/site\.key \(role forum\)/) });
+  expect(refused).toMatchObject({
+    exitCode: 1,
+    stdout: expect.stringMatching(/RESTORE_REFUSED[\s\S]*\/srv\/forum\/site\.key \(role forum\)/),
+  });
   expect(await state()).toBe(newer);
   expect(await host.sh('systemctl show -P MainPID forum')).toBe(started);
   // The unit of this test is gone when it stops, so that its start fails: then nothing of it has been done.
   const failed = await lab('restore', 'one.age', 'nas', '--force', '--output', 'plain');
   expect(failed).toMatchObject({ exitCode: 1 });
   expect(await state()).toBe(newer);
-  await host.exec(['sh', '-c', 'cat >/etc/systemd/system/forum.service; systemctl daemon-reload; systemctl start forum'], '[Service]\nExecStart=/bin/sleep infinity\n');
+  await host.exec(
+    ['sh', '-c', 'cat >/etc/systemd/system/forum.service; systemctl daemon-reload; systemctl start forum'],
+    '[Service]\nExecStart=/bin/sleep infinity\n',
+  );
   const pid = await host.sh('systemctl show -P MainPID forum');
   expect(await lab('restore', 'one.age', 'nas', '--force', '--output', 'plain')).toMatchObject({ exitCode: 0 });
   expect(await state()).toBe(before);
@@ -136,7 +168,10 @@ it('does not replace what is newer, says what, and does when it is told to, betw
 it('is refused when it is not for you, not whole, or of a role that keeps nothing here', async () => {
   const whole = await state();
   project.write('cut.age', 'age-encryption.org/v1\n');
-  expect(await lab('restore', 'cut.age', 'nas')).toMatchObject({ exitCode: 4, stderr: expect.stringContaining('BACKUP_FILE') });
+  expect(await lab('restore', 'cut.age', 'nas')).toMatchObject({
+    exitCode: 4,
+    stderr: expect.stringContaining('BACKUP_FILE'),
+  });
   project.write('playbooks/other.ts', site.replace("'/srv/forum/data', ", ''));
   const left = await lab('restore', 'one.age', 'nas', '--playbook', 'other', '--check', '--force', '--output', 'plain');
   expect(left.stderr).toMatch(/left out, as no role keeps it now: \/srv\/forum\/data/);

@@ -29,7 +29,14 @@ afterEach(() => rmSync(folder, { recursive: true }));
 
 function entry(path: string, content: Uint8Array | null): KeptEntry {
   return {
-    ...{ path, mode: content === null ? '0700' : '0640', owner: 'root', group: 'knot', target: null, modified: 1_795_000_000 },
+    ...{
+      path,
+      mode: content === null ? '0700' : '0640',
+      owner: 'root',
+      group: 'knot',
+      target: null,
+      modified: 1_795_000_000,
+    },
     kind: content === null ? 'directory' : 'file',
     size: content?.length ?? 0,
     sha256: content && createHash('sha256').update(content).digest('hex'),
@@ -55,7 +62,12 @@ async function* each<Value>(...values: Value[]) {
 
 const large = randomBytes(300_000);
 const sample = () =>
-  hostWith('vps', { '/etc/keys/a.key': Buffer.from(canary), '/etc/keys/empty': Buffer.alloc(0), '/var/large': large, [odd]: Buffer.from('odd') });
+  hostWith('vps', {
+    '/etc/keys/a.key': Buffer.from(canary),
+    '/etc/keys/empty': Buffer.alloc(0),
+    '/var/large': large,
+    [odd]: Buffer.from('odd'),
+  });
 const write = (force = false, hosts = [sample()]) =>
   writeBackup({ file, recipients: [recipient], force }, each(...hosts), describeHosts);
 
@@ -86,7 +98,10 @@ it('is an ordinary tar archive in an ordinary age file', async () => {
 
 it('never takes the place of a file that is there, unless it is told to', async () => {
   writeFileSync(file, 'mine');
-  await expect(write()).rejects.toMatchObject({ code: 'BACKUP_FILE', details: { hint: expect.stringContaining('--force') } });
+  await expect(write()).rejects.toMatchObject({
+    code: 'BACKUP_FILE',
+    details: { hint: expect.stringContaining('--force') },
+  });
   expect(readFileSync(file, 'utf8')).toBe('mine');
   expect(readdirSync(folder)).toEqual(['a.tar.age']);
   await write(true);
@@ -100,7 +115,9 @@ it('is not written without any host, nor when a host breaks off', async () => {
     yield sample();
     throw new Error('lost');
   }
-  await expect(writeBackup({ file, recipients: [recipient], force: false }, broken(), describeHosts)).rejects.toThrow('lost');
+  await expect(writeBackup({ file, recipients: [recipient], force: false }, broken(), describeHosts)).rejects.toThrow(
+    'lost',
+  );
   expect(readdirSync(folder)).toEqual([]);
 });
 
@@ -119,7 +136,10 @@ describe('is refused', () => {
     await write();
     const stranger = await newIdentity();
     const error = await readBackup(file, [stranger], []).catch((thrown) => thrown);
-    expect(error).toMatchObject({ code: 'SECRETS_IDENTITY', details: { found: `yours: ${await recipientOf(stranger)}` } });
+    expect(error).toMatchObject({
+      code: 'SECRETS_IDENTITY',
+      details: { found: `yours: ${await recipientOf(stranger)}` },
+    });
     expect(JSON.stringify(error.details)).not.toContain(stranger);
   });
 
@@ -132,7 +152,9 @@ describe('is refused', () => {
       changed[place] = (changed[place] ?? 0) ^ 1;
       writeFileSync(file, changed);
       // A changed line for a recipient looks like one for somebody else.
-      await expect(read(), `byte ${place}`).rejects.toMatchObject({ code: expect.stringMatching(/^(BACKUP_FILE|SECRETS_IDENTITY)$/) });
+      await expect(read(), `byte ${place}`).rejects.toMatchObject({
+        code: expect.stringMatching(/^(BACKUP_FILE|SECRETS_IDENTITY)$/),
+      });
     }
   });
 
@@ -143,7 +165,10 @@ describe('is refused', () => {
   });
 
   it('when there is no such file', async () => {
-    await expect(read()).rejects.toMatchObject({ code: 'BACKUP_FILE', details: { found: expect.stringContaining('ENOENT') } });
+    await expect(read()).rejects.toMatchObject({
+      code: 'BACKUP_FILE',
+      details: { found: expect.stringContaining('ENOENT') },
+    });
   });
 
   it.each([
@@ -151,9 +176,17 @@ describe('is refused', () => {
     ['an archive without a list', () => tarEnd, /damaged/],
     ['another version', () => listed({ ...describeHosts(new Map()), version: 2 }), /another version/],
     ['another list', () => listed({ kind: 'something' }), /does not fit/],
-    ['a path that leads elsewhere', () => listed(describeHosts(new Map([['vps', hostWith('vps', { '/etc/../x': Buffer.from('') }).kept]]))), /does not fit/],
+    [
+      'a path that leads elsewhere',
+      () => listed(describeHosts(new Map([['vps', hostWith('vps', { '/etc/../x': Buffer.from('') }).kept]]))),
+      /does not fit/,
+    ],
     ['a file that is listed and missing', () => listed(describeHosts(new Map([['vps', sample().kept]]))), /damaged/],
-    ['a file that nobody lists', () => Buffer.concat([member('hosts/vps/etc/shadow', 'x'), listed(describeHosts(new Map()))]), /damaged/],
+    [
+      'a file that nobody lists',
+      () => Buffer.concat([member('hosts/vps/etc/shadow', 'x'), listed(describeHosts(new Map()))]),
+      /damaged/,
+    ],
   ])('for %s, encrypted as it should be', async (_, content, message) => {
     const pieces: Uint8Array[] = [];
     for await (const piece of await encryptStream([recipient], each(content()))) pieces.push(piece);
@@ -169,7 +202,11 @@ describe('is refused', () => {
 
 function member(path: string, text: string): Buffer {
   const content = Buffer.from(text);
-  return Buffer.concat([tarHeader({ path, type: 'file', size: content.length, mode: '0600' }), content, tarPadding(content.length)]);
+  return Buffer.concat([
+    tarHeader({ path, type: 'file', size: content.length, mode: '0600' }),
+    content,
+    tarPadding(content.length),
+  ]);
 }
 
 function listed(manifest: object): Buffer {
