@@ -20,3 +20,9 @@ export function rootOf(pattern: string, path: string): string | null {
 export function isMeant(patterns: readonly string[], path: string): boolean {
   return patterns.some((pattern) => rootOf(pattern, path) !== null);
 }
+
+/** The folders that lead to a path, without the root: `/srv` and `/srv/a` for `/srv/a/b`. */
+export function foldersAbove(path: string): string[] {
+  const parts = path.split('/').slice(1, -1);
+  return parts.map((_, index) => `/${parts.slice(0, index + 1).join('/')}`);
+}

@@ -8,6 +8,7 @@ import { readOwnFile } from '../shared/own-package.ts';
 import { quote } from '../shared/quote.ts';
 import { type Declaration, keeps } from './declared.ts';
 import type { KeptEntry, KeptHost, KeptUser } from './manifest.ts';
+import { foldersAbove } from './path-pattern.ts';
 
 /** Bytes that are asked for at once. */
 const pieceBytes = 4 * 1024 * 1024;
@@ -93,11 +94,6 @@ async function listOf(session: Session, declaration: Declaration): Promise<reado
   const above = [...new Set(paths.flatMap(foldersAbove))].filter((path) => !inside.has(path));
   const facts = await Promise.all([...above, ...paths].sort().map((path) => loader.file(path)));
   return facts.flatMap((fact) => entryOf(fact, declaration, !inside.has(fact.path)));
-}
-
-function foldersAbove(path: string): string[] {
-  const parts = path.split('/').slice(1, -1);
-  return parts.map((_, index) => `/${parts.slice(0, index + 1).join('/')}`);
 }
 
 /** Sockets, devices and what vanished since are nothing that could be kept. */

@@ -12,6 +12,7 @@ import { LabError } from '../shared/errors.ts';
 import { nearest } from '../shared/suggest.ts';
 import { type Declaration, keeps } from './declared.ts';
 import type { KeptEntry, KeptHost, Manifest } from './manifest.ts';
+import { foldersAbove } from './path-pattern.ts';
 import { type RestoredPart, restoredState } from './restored-state.ts';
 
 /** What is put back on a host. */
@@ -36,6 +37,7 @@ export function restoreOf(
 ): HostRestore {
   const kept = manifest.hosts[name];
   if (kept === undefined) throw notInBackup(name, manifest);
+  refuseDetours(kept);
   const placed = new Set<string>();
   const parts = declarations.map((declaration): RestoredPart => {
     const own = kept.state.filter(({ role }) => role === declaration.role).flatMap(({ entries }) => entries);
@@ -52,6 +54,17 @@ export function restoreOf(
     kept,
     contents,
   };
+}
+
+/** What is said to be below a link or a file would be written where the link leads. */
+function refuseDetours({ state }: KeptHost): void {
+  const entries = state.flatMap((part) => part.entries);
+  const leaves = new Set(entries.filter(({ kind }) => kind !== 'directory').map(({ path }) => path));
+  const below = entries.find(({ path }) => foldersAbove(path).some((folder) => leaves.has(folder)));
+  if (below === undefined) return;
+  throw new LabError('BACKUP_FILE', 'the backup was not made by lab: it has something below what is no folder', {
+    found: below.path,
+  });
 }
 
 function isAbove({ path }: KeptEntry, entries: readonly KeptEntry[]): boolean {

@@ -57,10 +57,11 @@ export async function takeBackup(options: BackupOptions): Promise<BackupResult> 
       }
     }),
   );
+  const stopped = new Promise<never>((_, reject) => stop.addEventListener('abort', () => reject(stop.reason)));
+  stopped.catch(() => {}); // whoever waits for a host sees it
   async function* contents(): AsyncGenerator<HostContent> {
     for (const one of reading) {
-      const outcome = await one;
-      stop.throwIfAborted();
+      const outcome = await Promise.race([one, stopped]);
       if (outcome instanceof LabError) errors.push(outcome);
       else yield outcome;
     }

@@ -81,7 +81,8 @@ async function take(patterns: readonly string[], options: Options): Promise<numb
   } catch (thrown) {
     if (!stop.signal.aborted || thrown !== stop.signal.reason) throw thrown;
     process.stderr.write('interrupted: no backup was written\n');
-    return exitCodes.interrupted;
+    // Not when the hosts have answered what they were asked.
+    process.exit(exitCodes.interrupted);
   } finally {
     process.off('SIGINT', interrupt).off('SIGTERM', interrupt);
   }

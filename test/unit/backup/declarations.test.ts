@@ -113,6 +113,14 @@ describe('of a backup', () => {
     expect(restore.leftOut).toEqual(['/etc/shadow', '/srv/data2']);
   });
 
+  it('nothing is put back that leads around a link', () => {
+    const link = { ...entry('/srv/data/a'), kind: 'symlink' as const, target: '/etc' };
+    const forged = { ...kept, state: [{ role: 'web', entries: [link, entry('/srv/data/a/passwd')] }] };
+    expect(() => restoreOf(vps, { ...manifest, hosts: { vps: forged } }, declared({ paths: ['/srv/data'] }), new Map())).toThrow(
+      expect.objectContaining({ code: 'BACKUP_FILE' }),
+    );
+  });
+
   it.each([
     ['a host that is not in it', 'vp', /did you mean/],
     ['a host that could not be read', 'nas', /no route/],
