@@ -51,6 +51,8 @@ export type {
   AnySchema,
   ExportContext,
   Exports,
+  KeepsContext,
+  KeptState,
   Play,
   Playbook,
   Role,

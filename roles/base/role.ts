@@ -55,6 +55,9 @@ export default defineRole({
       system.init === 'systemd' && timeSync(params, system),
     ];
   },
+  keeps: () => [
+    { paths: ['/etc/ssh/ssh_host_*_key', '/etc/ssh/ssh_host_*_key.pub'], reloads: ['ssh', 'sshd'], hostKeys: true },
+  ],
 });
 const usesApt = (system: SystemFact): boolean => system.packageManager === 'apt';
 

@@ -1,6 +1,7 @@
 import { defineRole } from '../../src/index.ts';
 import { params } from './params.ts';
 import { answersNow, privateNames } from './private/names.ts';
+import { serverState } from './public/authoritative/kept.ts';
 import { publicZones } from './public/zones.ts';
 
 /**
@@ -17,4 +18,5 @@ export default defineRole({
   params,
   resources: async (context) => [publicZones(context), await privateNames(context)],
   exports: answersNow,
+  keeps: ({ params }) => (Object.keys(params.zones).length === 0 ? [] : serverState),
 });

@@ -25,7 +25,8 @@ import { type Answering, renderForwarding } from './render-forwarding.ts';
 import { renderHaproxy } from './render-haproxy.ts';
 import { type HttpRoute, type Routes, routesOf } from './routes.ts';
 import { caddyDropIn } from './units.ts';
-import { wildcardCertificates, wildcardsFor, withoutWildcards } from './wildcards/certificate.ts';
+import { acmeState, wildcardCertificates, wildcardsFor, withoutWildcards } from './wildcards/certificate.ts';
+import { certificateFolder } from './wildcards/covered.ts';
 
 /**
  * Carries the public names of the inventory to the services behind them: the only way in from outside. On a host that carries
@@ -66,6 +67,13 @@ export default defineRole({
       passesOn.length > 0 ? [forwarding(packets), byName] : [byName, forwarding(packets)],
     ];
   },
+  keeps: () => [
+    // The account with the authority, certificates with their keys, and the authority that Caddy itself may be.
+    { paths: [caddyData], except: [`${caddyData}/locks`], stops: ['caddy'] },
+    { paths: [certificateFolder] },
+    // Of the user that the unit has while it runs; systemd gives it that folder again.
+    { paths: [acmeState], owner: 'root', group: 'root' },
+  ],
 });
 
 const nothing: Routes = { sites: [], passthrough: [], forwarded: [] };
@@ -148,6 +156,8 @@ function banning(ban: NonNullable<Params['ban']>, inside: readonly string[], ssh
     unit({ name: 'fail2ban', state: 'running', enabled: true }, { restartOn: [filter, jail] }),
   ];
 }
+
+const caddyData = '/var/lib/caddy/.local/share/caddy';
 
 /** As its own user: what it would make while it looks (a log file) is then not root's. */
 const validate = `cd / && runuser -u caddy -- env HOME=/var/lib/caddy caddy validate --adapter caddyfile --config - <"$1"`;

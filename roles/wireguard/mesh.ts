@@ -2,7 +2,7 @@ import type { Host, Inventory } from '../../src/index.ts';
 import { LabError } from '../../src/index.ts';
 import { contains, overlap, parseAddress, parsePrefix } from '../../src/model/ip-address.ts';
 import { isReachedByTunnel, leavesByTunnel } from './internet.ts';
-import { type Params, params as schema, portOf } from './params.ts';
+import { type Params, portOf, params as schema } from './params.ts';
 import { linkLocalOf } from './probe-address.ts';
 
 const defaults = schema.parse({});

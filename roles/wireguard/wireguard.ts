@@ -1,5 +1,6 @@
 import { defineRole } from '../../src/index.ts';
-import { params } from './params.ts';
+import { interfacesOf, params } from './params.ts';
+import { keyFile, linksFile, presharedKeyFile, publicKeyFile } from './render.ts';
 import { declareTunnel, exportState, withoutTunnel } from './tunnel.ts';
 
 /**
@@ -16,4 +17,12 @@ export const wireguard = defineRole({
   params,
   resources: (context) => (context.params.state === 'absent' ? withoutTunnel(context.params) : declareTunnel(context)),
   exports: exportState,
+  keeps: ({ params }) => {
+    const keys = interfacesOf(params).flatMap((name) => [
+      keyFile(name),
+      publicKeyFile(name),
+      presharedKeyFile(name, '*'),
+    ]);
+    return params.state === 'absent' ? [] : [{ paths: [...keys, linksFile(params)] }];
+  },
 });

@@ -13,6 +13,8 @@ export const commands: Record<string, () => Promise<CommandModule>> = {
   drift: () => import('./drift.ts'),
   history: () => import('./history.ts'),
   rollback: () => import('./rollback.ts'),
+  backup: () => import('./backup.ts'),
+  restore: () => import('./restore.ts'),
   schedule: () => import('./schedule.ts'),
   status: () => import('./status.ts'),
   reach: () => import('./reach.ts'),

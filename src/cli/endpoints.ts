@@ -1,5 +1,6 @@
 import type { Host, Inventory } from '../model/types.ts';
 import { withJobLogin } from '../schedule/logins.ts';
+import type { HostKeyPolicy } from '../transport/contract.ts';
 import { connectToHost, type Reached } from '../transport/endpoints.ts';
 import { type FirstContact, hostKeysOf, lockOf, saveOrWarn } from './host-keys.ts';
 
@@ -11,10 +12,16 @@ export type Reach = (host: Host, which: 'declared' | 'any', signal?: AbortSignal
  * beside it.
  *
  * @param file the playbook, for an inventory that has no file of its own
+ * @param adapt what else is known of host keys while the command runs
  */
-export async function reachHosts(inventory: Inventory, file: string, contact: FirstContact): Promise<Reach> {
+export async function reachHosts(
+  inventory: Inventory,
+  file: string,
+  contact: FirstContact,
+  adapt: (policy: HostKeyPolicy) => HostKeyPolicy = (policy) => policy,
+): Promise<Reach> {
   const lock = await lockOf(inventory, file);
-  const hostKeys = await hostKeysOf(inventory, file, contact, lock);
+  const hostKeys = adapt(await hostKeysOf(inventory, file, contact, lock));
   const memory = {
     endpoint: (host: string) => lock.endpoint(host),
     async reached(host: string, endpoint: Parameters<typeof lock.setEndpoint>[1]) {

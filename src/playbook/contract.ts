@@ -49,6 +49,44 @@ export interface ExportContext<Params> {
   readonly facts: Facts;
 }
 
+/** What a role sees when it says what of its state is kept. */
+export interface KeepsContext<Params> {
+  readonly host: Host;
+  readonly params: Params;
+  readonly inventory: Inventory;
+}
+
+/**
+ * State on a host that no run makes again as it was, such as a private key: what `lab backup` keeps, and `lab restore` puts
+ * back. Read while its program runs, and again until nothing of it changed meanwhile.
+ *
+ * @example
+ * { paths: ['/var/lib/forum/data'], except: ['/var/lib/forum/data/cache'], stops: ['forum.service'] }
+ */
+export interface KeptState {
+  /**
+   * Absolute paths of files, links, and of folders with all that is in them. `*` stands for any part of a name that does not
+   * begin with a dot, `?` for one character. What is not there is left out.
+   */
+  readonly paths: readonly string[];
+  /** Paths below those that are not kept, written in the same way. */
+  readonly except?: readonly string[] | undefined;
+  /** Whose files they are when they are put back. Default: the user and group of the same name as before. */
+  readonly owner?: string | undefined;
+  readonly group?: string | undefined;
+  /** Units that are stopped while files are put back, and started again afterwards; only those that run. */
+  readonly stops?: readonly string[] | undefined;
+  /** Units that are reloaded when files were put back; only those that run. */
+  readonly reloads?: readonly string[] | undefined;
+  /** A command that runs once when files were put back, before units start again. */
+  readonly afterwards?: readonly string[] | undefined;
+  /**
+   * These are the host's SSH host keys: a new machine has some of its own, which may be replaced without `--force`, and shows
+   * these afterwards.
+   */
+  readonly hostKeys?: boolean | undefined;
+}
+
 /**
  * Any zod schema. The compiler compares a schema with this in a tenth of the second that `z.ZodType`, with its methods,
  * takes it in every repository.
@@ -64,6 +102,8 @@ export interface RoleDefinition<Name extends string, Schema extends AnySchema> {
   resources(context: RoleContext<z.output<Schema>>): ResourceTree | Promise<ResourceTree>;
   /** Read from the host with everything else; null while there is nothing to tell yet. */
   exports?(context: ExportContext<z.output<Schema>>): Promise<Exports | null>;
+  /** What `lab backup` keeps of it: what nothing can make again. Default nothing. */
+  keeps?(context: KeepsContext<z.output<Schema>>): readonly KeptState[];
 }
 
 /** A role; call it with parameters to use it in a play. */

@@ -70,6 +70,9 @@ function checkDefinition(input: RoleInput<string, AnySchema>, at: SourceLocation
   if (typeof input.resources !== 'function') {
     complain(`role ${input.name}: resources is no function`, 'a function that returns resources', input.resources);
   }
+  if (input.keeps !== undefined && typeof input.keeps !== 'function') {
+    complain(`role ${input.name}: keeps is no function`, 'a function that returns what is kept', input.keeps);
+  }
 }
 
 /** An object schema refuses keys that it does not know, so that a mistyped parameter is not silently ignored. */

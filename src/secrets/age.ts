@@ -1,3 +1,4 @@
+import { ReadableStream as StreamOfNode } from 'node:stream/web';
 import { LabError } from '../shared/errors.ts';
 
 /**
@@ -38,7 +39,7 @@ export async function decryptWith(
   try {
     return await decrypter.decrypt(binary);
   } catch (thrown) {
-    if (!(thrown instanceof Error) || !thrown.message.startsWith('no identity matched')) throw damaged(thrown, file);
+    if (!noIdentityFits(thrown)) throw damaged(thrown, file);
     throw new LabError('SECRETS_IDENTITY', 'none of your identities opens the secrets', {
       at: { file },
       expected: 'the identity of a recipient',
@@ -63,6 +64,45 @@ export async function decryptWithPassphrase(
   } catch {
     throw new LabError('SECRETS_IDENTITY', 'the passphrase does not open the identity', { at: { file } });
   }
+}
+
+/** The same for what is too large for memory, not armored. */
+export async function encryptStream(
+  recipients: readonly string[],
+  content: AsyncIterable<Uint8Array>,
+): Promise<AsyncIterable<Uint8Array>> {
+  const { Encrypter } = await age();
+  const encrypter = new Encrypter();
+  for (const recipient of recipients) encrypter.addRecipient(recipient);
+  return asIterable(await encrypter.encrypt(asStream(content)));
+}
+
+/**
+ * Gives the content as far as it could be verified: it is whole only when it has ended without an error.
+ *
+ * @throws Error when no identity fits (`noIdentityFits`), or when it is damaged or no age file
+ */
+export async function decryptStream(
+  identities: readonly string[],
+  content: AsyncIterable<Uint8Array>,
+): Promise<AsyncIterable<Uint8Array>> {
+  const { Decrypter } = await age();
+  const decrypter = new Decrypter();
+  for (const identity of identities) addIdentity(decrypter, identity);
+  return asIterable(await decrypter.decrypt(asStream(content)));
+}
+
+/** Whether decrypting failed because the file is for others. */
+export function noIdentityFits(thrown: unknown): boolean {
+  return thrown instanceof Error && thrown.message.startsWith('no identity matched');
+}
+
+function asStream(content: AsyncIterable<Uint8Array>): ReadableStream<Uint8Array> {
+  return StreamOfNode.from(content) as unknown as ReadableStream<Uint8Array>;
+}
+
+function asIterable(stream: ReadableStream<Uint8Array>): AsyncIterable<Uint8Array> {
+  return stream as unknown as AsyncIterable<Uint8Array>;
 }
 
 /** The public key of an identity. */

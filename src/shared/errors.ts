@@ -57,6 +57,9 @@ export const errorCodes = {
   // saved plans
   PLAN_FILE: exitCodes.usage,
   PLAN_DRIFTED: exitCodes.hostFailed,
+  // backups
+  BACKUP_FILE: exitCodes.usage,
+  RESTORE_REFUSED: exitCodes.hostFailed,
   // firewall
   FIREWALL_POLICY: exitCodes.usage,
   // secrets

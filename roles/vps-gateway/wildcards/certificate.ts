@@ -20,6 +20,8 @@ import { credentialsFor, environmentFile } from './credentials.ts';
 
 const hostScript = '/usr/local/sbin/lab-acme';
 const folder = '/etc/lab/acme';
+/** Where lego keeps accounts and certificates. */
+export const acmeState = '/var/lib/private/lab-acme';
 /** What Caddy and lego take when nothing is said. */
 const letsEncrypt = 'https://acme-v02.api.letsencrypt.org/directory';
 

@@ -81,7 +81,8 @@ lab_directory() (
     return 1
   fi
   if [ ! -d "$1" ]; then mkdir "$1" || return 1; fi
-  lab_enter "$1" && chown "$3:$4" . && chmod "$2" .
+  # Without a fifth digit GNU chmod leaves the set-group-id bit, which comes from the folder around it.
+  lab_enter "$1" && chown "$3:$4" . && chmod "0$2" .
 )
 
 # lab_enter FOLDER : goes in, and makes sure that it is that folder: its owner may have put a link in its place since.
@@ -99,7 +100,7 @@ lab_mode() {
     return 1
   fi
   if [ -d "$2" ]; then
-    (lab_enter "$2" && chmod "$1" .)
+    (lab_enter "$2" && chmod "0$1" .)
   else
     chmod "$1" "$2"
   fi

@@ -10,7 +10,8 @@ import { toolPackages } from '../rfc2136.ts';
 import { loopback, renderKnot } from './render.ts';
 import { knot, localKey } from './resource.ts';
 
-const keyFile = '/etc/lab/dns/local.key';
+/** The key by which the host changes its own zones. */
+export const keyFile = '/etc/lab/dns/local.key';
 
 /**
  * A signing server on the host for its own zones: Knot, which answers strangers and takes updates from the host alone.
