@@ -112,7 +112,7 @@ const document = fc
 
 describe('INI as Ansible itself reads it', () => {
   test('lines, quotes, ranges and literals of any kind', async () => {
-    const texts = fc.sample(document, 3000);
+    const texts = fc.sample(document, 1500);
     const expected = await parseIniByAnsible(texts);
     let agreed = 0;
     for (const [at, text] of texts.entries()) {
@@ -123,7 +123,7 @@ describe('INI as Ansible itself reads it', () => {
       expect({ text, ours }).toEqual({ text, ours: theirs });
       agreed++;
     }
-    expect(agreed).toBeGreaterThan(300);
+    expect(agreed).toBeGreaterThan(150);
   });
 });
 
