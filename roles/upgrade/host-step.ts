@@ -53,9 +53,11 @@ export async function upgradeHost(context: Context, name: string, found: Found):
     await require(context, 'reboot', name, use);
     done.push('rebooted');
   }
-  await untilAsBefore(context, name, before, rebooted);
-  if (!rebooted && reasons.length > 0) done.push(`a reboot is due: ${reasons.join('; ')}`);
-  return [...done, 'as it was before'].join(', ');
+  const after = await untilAsBefore(context, name, before, rebooted);
+  // A boot loader may start another kernel than the newest.
+  const left =
+    after.reasons.length > 0 ? [`a reboot is ${rebooted ? 'still ' : ''}due: ${after.reasons.join('; ')}`] : [];
+  return [...done, 'as it was before', ...left].join(', ');
 }
 
 async function require(context: Context, step: string, host: string, use: RoleUse): Promise<void> {
@@ -99,8 +101,11 @@ function commandsFor(inventory: Inventory, name: string, { health }: UpgradePara
   });
 }
 
-/** @throws LabError STEP_FAILED with what is worse than before, when that does not pass in time */
-async function untilAsBefore(context: Context, name: string, before: State, rebooted: boolean): Promise<void> {
+/**
+ * @returns how it is then
+ * @throws LabError STEP_FAILED with what is worse than before, when that does not pass in time
+ */
+async function untilAsBefore(context: Context, name: string, before: State, rebooted: boolean): Promise<State> {
   const { health, timeoutSeconds } = context.params;
   const began = Date.now();
   const expected = {
@@ -119,7 +124,7 @@ async function untilAsBefore(context: Context, name: string, before: State, rebo
       after instanceof LabError
         ? [after.message]
         : [...worseThan(before.health, after.health, expected), ...after.complaints];
-    if (problems.length === 0) return;
+    if (problems.length === 0 && !(after instanceof LabError)) return after;
     const seconds = (Date.now() - began) / 1000;
     const onlyUnits = problems.every((problem) => / failed$/.test(problem));
     if (context.stop.aborted || seconds > (onlyUnits ? Math.min(unitSeconds, timeoutSeconds) : timeoutSeconds))

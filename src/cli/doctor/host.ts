@@ -112,7 +112,7 @@ export function lookFindings(look: Look, isInTunnel: boolean): Finding[] {
         'read-only',
         `${folder} is mounted read-only`,
         'the kernel does that to a disk with errors, and nothing can be changed',
-        `look for errors (dmesg | grep -i error), then: mount -o remount,rw ${folder}`,
+        `look for errors (dmesg | grep -i error), then: mount -o remount,rw ${quote(folder)}`,
       ),
     );
   findings.push(...fullDisks(look), ...packageFindings(look));
@@ -132,7 +132,7 @@ export function lookFindings(look: Look, isInTunnel: boolean): Finding[] {
           'names-unresolved',
           `the name of its package mirror, ${name}, does not resolve`,
           'packages and certificates are fetched by name',
-          `on the host: getent hosts ${name}; are the name servers in /etc/resolv.conf up and in reach?`,
+          `on the host: getent hosts ${quote(name)}; are the name servers in /etc/resolv.conf up and in reach?`,
         ),
       );
   if (all('route').length > 0)
@@ -160,7 +160,7 @@ export function lookFindings(look: Look, isInTunnel: boolean): Finding[] {
         'failed-units',
         `failed: ${failed.join(', ')}`,
         'something that should run does not',
-        `on the host: systemctl status ${failed[0]}; systemctl reset-failed when it is of no matter`,
+        `on the host: systemctl status ${quote(failed[0] ?? '')}; systemctl reset-failed when it is of no matter`,
       ),
     );
   if (isInTunnel) findings.push(...tunnelFindings(first(look, 'wireguard')));
@@ -181,7 +181,7 @@ function fullDisks(look: Look): Finding[] {
         'disk-full',
         `${Math.floor(free / 1024)} MiB free on ${path}`,
         'files are written beside the old ones, and the journal of changes is kept in /var',
-        `free some: du -xh ${path} | sort -h | tail; apt-get clean; journalctl --vacuum-size=100M`,
+        `free some: du -xh ${quote(path)} | sort -h | tail; apt-get clean; journalctl --vacuum-size=100M`,
       ),
     );
   const inodes = rows('inodes')
@@ -191,7 +191,7 @@ function fullDisks(look: Look): Finding[] {
         'inodes-full',
         `${free} inodes free on ${path}`,
         'no file can be made there, however much space is left',
-        `find the folder with too many files: du --inodes -x ${path} | sort -n | tail`,
+        `find the folder with too many files: du --inodes -x ${quote(path)} | sort -n | tail`,
       ),
     );
   return [...space, ...inodes];
@@ -226,7 +226,7 @@ function packageFindings(look: Look): Finding[] {
         'apt-locked',
         `another package manager is at work: ${name || 'a program'} (process ${pid})`,
         'a run waits up to five minutes for it',
-        `wait; when it hangs, look at it: ps -f -p ${pid}`,
+        `wait; when it hangs, look at it: ps -f -p ${quote(pid ?? '')}`,
       ),
     );
   }

@@ -1,6 +1,7 @@
 import { stat } from 'node:fs/promises';
 import type { LockFile } from '../../model/lock-file.ts';
 import type { Host, Inventory } from '../../model/types.ts';
+import { quote } from '../../shared/quote.ts';
 import { agentKeys } from '../../transport/agent.ts';
 import type { HostKeyPolicy } from '../../transport/contract.ts';
 import { formatAddress } from '../../transport/endpoint.ts';
@@ -49,7 +50,7 @@ function keyMissing(file: string): Finding {
     'key-missing',
     `the key ${file} does not exist`,
     'the inventory names it as identityFile',
-    `correct identityFile in the inventory, or make the key: ssh-keygen -t ed25519 -f ${file}`,
+    `correct identityFile in the inventory, or make the key: ssh-keygen -t ed25519 -f ${quote(file)}`,
   );
 }
 
@@ -58,7 +59,7 @@ function keyMode(file: string, mode: number): Finding {
     'key-mode',
     `others can read the key ${file} (mode ${(mode & 0o777).toString(8).padStart(4, '0')})`,
     'whoever reads it can log in, and ssh itself refuses to use it',
-    `chmod 600 ${file}`,
+    `chmod 600 ${quote(file)}`,
   );
 }
 
@@ -67,7 +68,7 @@ function keyUnusable(file: string, reason: string): Finding {
     'key-unusable',
     `the key ${file} ${reason}`,
     'no host that it is for lets you in',
-    `ssh-keygen -y -f ${file} tells more`,
+    `ssh-keygen -y -f ${quote(file)} tells more`,
   );
 }
 
@@ -76,7 +77,7 @@ function keyLocked(file: string): Finding {
     'key-locked',
     `the key ${file} has a passphrase, and no SSH agent holds it`,
     'lab cannot use it without one of both',
-    `eval "$(ssh-agent)" && ssh-add ${file}; or passphrase in the inventory`,
+    `eval "$(ssh-agent)" && ssh-add ${quote(file)}; or passphrase in the inventory`,
   );
 }
 
@@ -102,7 +103,7 @@ async function conflictOf({ name, connection }: Host, policy: HostKeyPolicy): Pr
       'known-hosts-conflict',
       `${other.at.file}:${other.at.line} has another ${other.key.type} key for ${formatAddress(endpoint)} than the lock file`,
       `lab goes by the lock file, ssh by known_hosts: one of them lets somebody else answer for ${name}`,
-      `look at the host's own console (ssh-keygen -l -f /etc/ssh/ssh_host_*.pub), then: ssh-keygen -R '${address}' -f ${other.at.file}`,
+      `look at the host's own console (ssh-keygen -l -f /etc/ssh/ssh_host_*.pub), then: ssh-keygen -R ${quote(address)} -f ${quote(other.at.file)}`,
     ),
   ];
 }

@@ -8,6 +8,7 @@ import { readIdentities } from '../../secrets/identity.ts';
 import { secretsPaths } from '../../secrets/paths.ts';
 import { asLabError } from '../../shared/errors.ts';
 import { packageRoot, packageVersion } from '../../shared/own-package.ts';
+import { quote } from '../../shared/quote.ts';
 import { bad, type Finding, good, warning } from './finding.ts';
 import { packageOf } from './programs.ts';
 
@@ -57,7 +58,7 @@ function typeFindings(root: string): Finding[] {
         'package-missing',
         `labwright is not installed in ${root}`,
         'an editor finds no types, and npx takes whatever version there is',
-        `cd ${root} && npm install`,
+        `cd ${quote(root)} && npm install`,
       ),
     );
   else if (installed.version !== packageVersion())
@@ -66,7 +67,7 @@ function typeFindings(root: string): Finding[] {
         'version-differs',
         `the project has labwright ${installed.version}, and ${packageVersion()} runs`,
         'the types that an editor shows are those of the other version',
-        `call it as npx lab there, or: cd ${root} && npm install labwright@${packageVersion()}`,
+        `call it as npx lab there, or: cd ${quote(root)} && npm install labwright@${packageVersion()}`,
       ),
     );
   if (!existsSync(join(root, 'tsconfig.json')))
@@ -93,7 +94,7 @@ function holdsTypeScript(folder: string): boolean {
   return existsSync(folder) && readdirSync(folder, { recursive: true }).some((name) => String(name).endsWith('.ts'));
 }
 
-const privateKeys = ['AGE-SECRET-KEY-1', '-----BEGIN OPENSSH PRIVATE KEY-----', '-----BEGIN RSA PRIVATE KEY-----'];
+const privateKey = '^(AGE-SECRET-KEY-1|-----BEGIN ([A-Z]+ )?PRIVATE KEY-----)';
 
 /** Nothing secret may be in the repository, or get there by accident. */
 async function gitFindings(root: string): Promise<Finding[]> {
@@ -111,19 +112,18 @@ async function gitFindings(root: string): Promise<Finding[]> {
         'git-not-ignored',
         `git does not ignore ${line}`,
         `that is ${what}: the next "git add" takes it along`,
-        `echo '${line}' >> ${join(root, '.gitignore')}`,
+        `echo '${line}' >> ${quote(join(root, '.gitignore'))}`,
       ),
     );
   }
-  const patterns = privateKeys.flatMap((text) => ['-e', text]);
-  const tracked = await git('grep', '--cached', '-I', '-l', '-F', ...patterns);
+  const tracked = await git('grep', '--cached', '-I', '-l', '-E', '-e', privateKey);
   for (const file of tracked.stdout.split('\n').filter((line) => line !== ''))
     findings.push(
       bad(
         'git-secret',
         `${file} is in the repository, and holds a private key`,
         'whoever gets a copy of the repository has it',
-        `git rm --cached ${file}, make a new key, and take the old one away wherever it opens something`,
+        `git rm --cached ${quote(file)}, make a new key, and take the old one away wherever it opens something`,
       ),
     );
   const { file } = secretsPaths(root);
@@ -149,7 +149,7 @@ export async function lockFindings(inventory: Inventory, file: string): Promise<
         'lock-unwritable',
         `${path} cannot be written`,
         'host keys and assigned addresses are kept there',
-        `sudo chown "$(id -un)" ${path} ${dirname(path)}`,
+        `sudo chown "$(id -un)" ${quote(path)} ${quote(dirname(path))}`,
       ),
     ];
   try {
@@ -170,7 +170,7 @@ export async function lockFindings(inventory: Inventory, file: string): Promise<
         'lock-unreadable',
         `${path}: ${message}`,
         'no host is reached without its pinned keys',
-        details.hint ?? `git checkout ${path}`,
+        details.hint ?? `git checkout ${quote(path)}`,
       ),
     ];
   }
