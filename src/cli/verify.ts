@@ -62,7 +62,7 @@ export function register(program: Command): void {
   const command = program
     .command('verify')
     .addArgument(new Argument('[what]', 'what is to be proven').choices(Object.keys(subjects)))
-    .description('prove that the hosts hold what the inventory says: firewall, containers, dns, exposure')
+    .description('prove that the hosts hold what the inventory says: all of it, or firewall, containers, dns, exposure')
     .option('-i, --inventory <file>', 'the inventory; default: that of this folder')
     .addOption(new Option('--output <form>', 'how to show it').choices(['plain', 'json']).default('plain'))
     .addOption(new Option('--ports <list>', 'further ports to try, such as 5000,8000-8010').argParser(portList))
@@ -93,6 +93,8 @@ export function register(program: Command): void {
     .addHelpText(
       'after',
       `
+Without a word: all that the inventory gives reason for, with the links of the tunnel (lab status wireguard) and drift (lab drift), over one
+login to each host. What could not be looked at is not known, and never passed; the others go on. --html also writes a page of one file.
 firewall: every host, and this machine, begins connections and sends datagrams to every address of every other host, on the ports
 of the flows, on those beside them and on those that are often open by mistake. What comes to a host and what its rules let in is
 noted there by a table of nftables that drops nothing, and that is gone afterwards. --limit says which hosts are tried; all of
@@ -107,10 +109,12 @@ exposure: the home's address is what gateways see of the hosts that dial them, a
 in what gateways answer, in greetings of mail servers and in configurations of tunnels; the home's line and public hosts are tried for
 ports that no flow opens, and for certificates and answers under public names; and hosts of public services say by which way they leave.
 Exit codes, for monitoring: 0 as declared, 1 something is open without a flow, a flow is blocked, a container has more than it should, a name is not as declared, or the home shows, 3 a host could not be asked,
-4 usage or inventory error. Without a word: what there is.
+4 usage or inventory error; without a word also 2 for drift, a rotation of keys or a key that is due.
 
 Examples:
   lab verify
+  lab verify --html report.html --max-age 90d
+  lab verify --skip exposure --playbook home.ts --output json | jq -r .summary
   lab verify firewall
   lab verify firewall --limit vps --ports 5000,8000-8010
   lab verify containers --limit nas

@@ -5,8 +5,10 @@ import example from '../../inventory/index.ts';
 import { graphOf } from '../../src/report/graph/graph.ts';
 import { drawPage } from '../../src/report/graph/page.ts';
 import { drawGraph } from '../../src/report/graph/svg.ts';
+import { drawReport } from '../../src/report/verify/page.ts';
 import { type Browser, startBrowser, type Tab, type View } from '../support/browser.ts';
 import { homelabs } from '../support/homelabs.ts';
+import { reportOn } from '../support/verify-report.ts';
 
 let browser: Browser;
 beforeAll(async () => {
@@ -115,6 +117,62 @@ it('searches the tables', async () => {
     `(() => { const field = document.querySelector('input'); field.value = 'DASHBOARDS'; field.dispatchEvent(new Event('input', { bubbles: true })); return [...document.querySelectorAll('tbody tr')].filter((one) => one.getClientRects().length > 0).map((one) => one.textContent); })()`,
   );
   expect(rows).toEqual([expect.stringContaining('dashboards query the metrics')]);
+});
+
+/** Texts in sight, outside of the picture, whose contrast is below 4.5:1 (WCAG 2.2, 1.4.3). */
+const pale = `(() => {
+  const parse = (text) => { const [r, g, b, a = 1] = text.match(/[\\d.]+/g).map(Number); return { rgb: [r, g, b], a }; };
+  const groundOf = (one) => { for (let at = one; at; at = at.parentElement) { const { rgb, a } = parse(getComputedStyle(at).backgroundColor); if (a > 0.99) return rgb; } return [255, 255, 255]; };
+  const light = (rgb) => { const [r, g, b] = rgb.map((one) => one / 255).map((one) => (one <= 0.04045 ? one / 12.92 : ((one + 0.055) / 1.055) ** 2.4)); return 0.2126 * r + 0.7152 * g + 0.0722 * b; };
+  const contrast = (a, b) => { const [x, y] = [light(a), light(b)].sort((m, n) => n - m); return (x + 0.05) / (y + 0.05); };
+  const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  const found = [0];
+  while (walker.nextNode()) {
+    const one = walker.currentNode.parentElement;
+    if (walker.currentNode.textContent.trim() === '' || one.closest('svg') || one.getClientRects().length === 0) continue;
+    found[0]++;
+    const ratio = contrast(parse(getComputedStyle(one).color).rgb, groundOf(one));
+    if (ratio < 4.5) found.push(ratio.toFixed(2) + ' ' + one.outerHTML.slice(0, 90));
+  }
+  return found;
+})()`;
+
+describe.each(views)('the report in a browser, $width wide, $scheme', (view) => {
+  it('is quiet, asks for nothing, fits, and reads well', async () => {
+    const texts = ['something to say', 'a-very-long-word-'.repeat(20), '<script>alert("x")</script>'];
+    for (const text of texts) {
+      const tab = await browser.open(drawReport(reportOn(example, text), example), 'html', view);
+      expect(await tab.evaluate(wide)).toEqual([]);
+      const [count, ...unreadable] = await tab.evaluate<[number, ...string[]]>(pale);
+      expect(count).toBeGreaterThan(100);
+      expect(unreadable).toEqual([]);
+      const sections = await tab.evaluate<string[]>(
+        `[...document.querySelectorAll('section')].filter((one) => one.getBoundingClientRect().height > 30).map(({ id }) => id)`,
+      );
+      expect(sections).toEqual(
+        'wrong blind hosts map wireguard reach firewall dns exposure containers drift runs'.split(' '),
+      );
+      expect(await tab.evaluate(`document.querySelectorAll('script').length`)).toBe(0);
+      // What the policy of the page would not allow is no style of it.
+      expect(await tab.evaluate(`getComputedStyle(document.querySelector('.tiles')).display`)).toBe('grid');
+      const colour = await tab.evaluate<string>(`getComputedStyle(document.body).backgroundColor`);
+      expect(colour === 'rgb(18, 22, 28)').toBe(view.scheme === 'dark');
+      await expectQuiet(tab);
+      if (text === texts[0]) await screenshot(tab, `report, ${shown(view)}`);
+    }
+  });
+
+  it('leads from a tile to its part', async () => {
+    const tab = await browser.open(drawReport(reportOn(example, 'text'), example), 'html', view);
+    const at = await tab.evaluate<[number, number]>(
+      `(() => { const { left, top } = document.querySelector('.tile[href="#drift"]').getBoundingClientRect(); return [left + 40, top + 20]; })()`,
+    );
+    await tab.click(...at);
+    await expect
+      .poll(() => tab.evaluate(`document.getElementById('drift').getBoundingClientRect().top < innerHeight`))
+      .toBe(true);
+    expect(await tab.evaluate('location.hash')).toBe('#drift');
+  });
 });
 
 it.each(['light', 'dark'] as const)('reads the picture by itself, %s', async (scheme) => {
