@@ -40,9 +40,10 @@ export default defineRole({
     const system = await context.system();
     const { params, host } = context;
     const hardening = hardeningOf(params.hardening);
+    const names = [...new Set([...params.packages.install, ...packagesFor(params, system)])];
     return [
       params.hostname !== null && hostname({ name: params.hostname ?? host.name }),
-      packages({ names: [...new Set([...params.packages.install, ...packagesFor(params, system)])] }),
+      names.length > 0 && packages({ names }),
       params.packages.remove.length > 0 && packages({ names: params.packages.remove, state: 'absent' }),
       params.timezone !== null && timezone({ name: params.timezone }),
       accounts(params, system),

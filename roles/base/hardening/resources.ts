@@ -81,13 +81,13 @@ function accountDefaults({ umask, hashRounds }: Hardening): ResourceTree {
   ];
 }
 
-/** The package brings itself into PAM. */
+/** The package brings itself into PAM; without a dictionary it would refuse every password. */
 function passwords(length: number): ResourceTree {
   const folder = '/etc/security/pwquality.conf.d';
   return [
     directory({ path: folder, parents: true }),
     file({ path: `${folder}/60-lab.conf`, content: renderPasswords(length) }),
-    packages({ names: ['libpam-pwquality'], recommends: false }),
+    packages({ names: ['cracklib-runtime', 'libpam-pwquality'], recommends: false }),
   ];
 }
 

@@ -12,7 +12,15 @@ let project: LabProject;
 let machine = '';
 let before = '';
 
-const packages = ['aide', 'debsums', 'fail2ban', 'libpam-pwquality', 'python3-systemd', 'ssh-audit'];
+const packages = [
+  'aide',
+  'cracklib-runtime',
+  'debsums',
+  'fail2ban',
+  'libpam-pwquality',
+  'python3-systemd',
+  'ssh-audit',
+];
 const site = (level: string) => `import { definePlaybook } from 'labwright';
 import base from 'labwright/roles/base';
 import inventory from '../inventory/index.ts';
@@ -30,6 +38,7 @@ const files = () =>
   fileSystemOf(host, ['/var/lib/lab', '/var/lib/fail2ban', '/var/lib/systemd', '/var/log', '/var/cache']);
 const run = async (...more: string[]) => {
   const { exitCode, stdout, stderr } = await project.lab(['run', 'site', '--output', 'json', ...more]);
+  if (stdout === '') throw new Error(stderr);
   const events = eventsOf(stdout);
   const finished = events.find(({ event }) => event === 'host-finished');
   const changed = events.flatMap((one) =>
