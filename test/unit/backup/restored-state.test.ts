@@ -121,6 +121,7 @@ it('stops what runs before anything is put back, and starts it at the end; backw
       '/etc/web',
       '/etc/web/key',
       '/etc/web/link',
+      '/etc/web/link',
       'sync',
       'start web.service',
       'reload ssh.service',
