@@ -96,7 +96,7 @@ function inTheWay({ declaration, entries }: RestoredPart, { facts, isNew }: Curr
 function differs(entry: KeptEntry, facts: ReadonlyMap<string, FileFact>): boolean {
   const fact = factOf(entry, facts);
   if (entry.above) return fact.kind === 'absent';
-  return !sameContent(entry, fact) || (entry.kind !== 'symlink' && !sameAttributes(entry, fact));
+  return !sameContent(entry, fact) || !sameAttributes(entry, fact);
 }
 
 function sameContent({ kind, sha256, target }: KeptEntry, fact: FileFact): boolean {
@@ -104,9 +104,12 @@ function sameContent({ kind, sha256, target }: KeptEntry, fact: FileFact): boole
   return kind === 'file' ? fact.sha256 === sha256 : kind === 'directory' || fact.target === target;
 }
 
-function sameAttributes({ mode, owner, group }: KeptEntry, fact: FileFact): boolean {
+/** The mode of a link means nothing. */
+function sameAttributes({ kind, mode, owner, group }: KeptEntry, fact: FileFact): boolean {
   const same = (wanted: string, name: string, id: number) => wanted === name || wanted === String(id);
-  return fact.mode === mode && same(owner, fact.owner, fact.uid) && same(group, fact.group, fact.gid);
+  return (
+    (kind === 'symlink' || fact.mode === mode) && same(owner, fact.owner, fact.uid) && same(group, fact.group, fact.gid)
+  );
 }
 
 function factOf({ path }: KeptEntry, facts: ReadonlyMap<string, FileFact>): FileFact {
@@ -147,7 +150,7 @@ function changeOf(
       ? describe(entries.filter(isThere), 'other than in the backup')
       : null,
     after: describe(entries, 'as in the backup'),
-    apply: entries.map((entry) => stepFor(entry, contents)),
+    apply: entries.flatMap((entry) => stepsFor(entry, contents)),
     revert: [
       ...[...entries].reverse().flatMap((entry) => revertOf(entry, factOf(entry, facts))),
       ...(made.length === 0
@@ -163,13 +166,17 @@ function describe(entries: readonly KeptEntry[], what: string): string {
   return `${what}: ${files.length} files, ${showSize(files.reduce((sum, { size }) => sum + size, 0))}`;
 }
 
-function stepFor(
+function stepsFor(
   { path, kind, mode, owner, group, target }: KeptEntry,
   contents: ReadonlyMap<string, Uint8Array>,
-): Step {
-  if (kind === 'directory') return { do: 'directory', path, mode, owner, group };
-  if (kind === 'symlink') return { do: 'symlink', path, target: target ?? '' };
-  return { do: 'write', path, content: contents.get(path) ?? new Uint8Array(), mode, owner, group };
+): Step[] {
+  if (kind === 'directory') return [{ do: 'directory', path, mode, owner, group }];
+  if (kind === 'symlink')
+    return [
+      { do: 'symlink', path, target: target ?? '' },
+      { do: 'owner', path, owner, group },
+    ];
+  return [{ do: 'write', path, content: contents.get(path) ?? new Uint8Array(), mode, owner, group }];
 }
 
 function revertOf({ path, kind }: KeptEntry, fact: FileFact): Step[] {

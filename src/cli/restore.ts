@@ -4,6 +4,7 @@ import type { Host } from '../model/types.ts';
 import { run } from '../runner/run.ts';
 import { LabError } from '../shared/errors.ts';
 import type { HostKey } from '../transport/contract.ts';
+import { hostKeyIn, hostKeysIn, withNewMachine } from './backup/new-machine.ts';
 import { openPlaybook } from './backup/open-playbook.ts';
 import { reachHosts } from './endpoints.ts';
 import { identityOptions } from './identity-options.ts';
@@ -59,20 +60,14 @@ Examples:
 }
 
 async function restore(file: string, patterns: readonly string[], options: Options): Promise<number> {
-  const [
-    { readBackup },
-    { readIdentities },
-    { restoreOf, restorePlaybook },
-    { declarationsOf, checkSkipped },
-    machine,
-  ] = await Promise.all([
-    import('../backup/read-backup.ts'),
-    import('../secrets/identity.ts'),
-    import('../backup/restore.ts'),
-    import('../backup/declared.ts'),
-    import('./backup/new-machine.ts'),
-  ]);
-  const ownKey = options.hostKey === undefined ? undefined : machine.hostKeyIn(options.hostKey);
+  const [{ readBackup }, { readIdentities }, { restoreOf, restorePlaybook }, { declarationsOf, checkSkipped }] =
+    await Promise.all([
+      import('../backup/read-backup.ts'),
+      import('../secrets/identity.ts'),
+      import('../backup/restore.ts'),
+      import('../backup/declared.ts'),
+    ]);
+  const ownKey = options.hostKey === undefined ? undefined : hostKeyIn(options.hostKey);
   const { inventory, file: playbookFile, hosts, playsOf } = await openPlaybook(patterns, options);
   const [first] = hosts;
   if (ownKey !== undefined && (hosts.length > 1 || first === undefined))
@@ -100,7 +95,7 @@ async function restore(file: string, patterns: readonly string[], options: Optio
   const contact = { accept: options.acceptNewHostKeys === true, suspend: () => renderer.suspend() };
   const restored = (name: string): HostKey[] => {
     const parts = restores.get(name)?.parts.filter(({ declaration }) => declaration.hostKeys) ?? [];
-    return machine.hostKeysIn(
+    return hostKeysIn(
       backup,
       name,
       parts.flatMap(({ entries }) => entries.map(({ path }) => path)),
@@ -109,7 +104,7 @@ async function restore(file: string, patterns: readonly string[], options: Optio
   const reach = await reachHosts(inventory, playbookFile, contact, (policy) =>
     ownKey === undefined || first === undefined
       ? policy
-      : machine.withNewMachine(policy, first.name, ownKey, restored(first.name)),
+      : withNewMachine(policy, first.name, ownKey, restored(first.name)),
   );
   const stop = stopOnInterrupt(renderer);
   try {

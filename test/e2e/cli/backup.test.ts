@@ -129,7 +129,7 @@ it('is put back on an empty machine with its account, as it was', async () => {
   expect(await state()).toBe(before);
   expect(await lab('restore', 'one.age', 'nas', '--output', 'plain')).toMatchObject({
     exitCode: 0,
-    stdout: expect.stringContaining('0 changes'),
+    stdout: expect.stringContaining('0 changed'),
   });
   expect(await host.exec(['grep', '-rlF', canary, '/tmp', '/run', '/var/log'])).toMatchObject({ stdout: '' });
 });

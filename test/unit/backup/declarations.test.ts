@@ -116,9 +116,9 @@ describe('of a backup', () => {
   it('nothing is put back that leads around a link', () => {
     const link = { ...entry('/srv/data/a'), kind: 'symlink' as const, target: '/etc' };
     const forged = { ...kept, state: [{ role: 'web', entries: [link, entry('/srv/data/a/passwd')] }] };
-    expect(() => restoreOf(vps, { ...manifest, hosts: { vps: forged } }, declared({ paths: ['/srv/data'] }), new Map())).toThrow(
-      expect.objectContaining({ code: 'BACKUP_FILE' }),
-    );
+    expect(() =>
+      restoreOf(vps, { ...manifest, hosts: { vps: forged } }, declared({ paths: ['/srv/data'] }), new Map()),
+    ).toThrow(expect.objectContaining({ code: 'BACKUP_FILE' }));
   });
 
   it.each([

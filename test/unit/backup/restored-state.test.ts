@@ -65,6 +65,7 @@ it('makes everything where nothing is, folders before what is in them', async ()
     { do: 'directory', path: '/etc/web', mode: '0750', ...owned },
     { do: 'write', path: '/etc/web/key', content: bytes, mode: '0600', ...owned },
     { do: 'symlink', path: '/etc/web/link', target: 'key' },
+    { do: 'owner', path: '/etc/web/link', owner: 'root', group: 'root' },
   ]);
   expect(change?.revert.map((step) => ('path' in step ? step.path : step.do))).toEqual([
     '/etc/web/link',
@@ -119,6 +120,7 @@ it('stops what runs before anything is put back, and starts it at the end; backw
       'stop web.service',
       '/etc/web',
       '/etc/web/key',
+      '/etc/web/link',
       '/etc/web/link',
       'sync',
       'start web.service',

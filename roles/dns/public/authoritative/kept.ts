@@ -1,4 +1,5 @@
 import type { KeptState } from '../../../../src/index.ts';
+import { ledgersFolder } from '../resource.ts';
 import { includedKey } from './render.ts';
 import { keyFile } from './server.ts';
 
@@ -13,4 +14,6 @@ export const serverState: readonly KeptState[] = [
     stops: ['knot'],
   },
   { paths: [keyFile, includedKey, '/etc/lab/dns/*.ds'] },
+  // Which records are ours.
+  { paths: [ledgersFolder] },
 ];
