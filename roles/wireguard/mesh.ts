@@ -2,7 +2,7 @@ import type { Host, Inventory } from '../../src/index.ts';
 import { LabError } from '../../src/index.ts';
 import { contains, overlap, parseAddress, parsePrefix } from '../../src/model/ip-address.ts';
 import { isReachedByTunnel, leavesByTunnel } from './internet.ts';
-import { type Params, params as schema, portOf } from './params.ts';
+import { type Params, portOf, params as schema } from './params.ts';
 import { linkLocalOf } from './probe-address.ts';
 
 const defaults = schema.parse({});
@@ -222,12 +222,12 @@ export function alone(address: string): string {
  */
 function baseOf(host: string, self: string, inventory: Inventory, params: Params): Peer['base'] {
   const given = (name: string) => inventory.hosts.get(name)?.params.get('wireguard') ?? {};
-  const valueOf = <Name extends keyof Peer['base']>(name: Name): Params[Name] => {
+  const settingOf = <Name extends keyof Peer['base']>(name: Name): Params[Name] => {
     const isOwn = given(self)[name] === params[name];
     const other = given(host)[name] as Params[Name] | undefined;
     return other === undefined ? (isOwn ? defaults[name] : params[name]) : other;
   };
-  return { interface: valueOf('interface'), port: valueOf('port') };
+  return { interface: settingOf('interface'), port: settingOf('port') };
 }
 
 function publicAddress({ host }: Member, inventory: Inventory): string | null {
