@@ -64,7 +64,7 @@ beforeAll(async () => {
   await vps.sh(`sed -i 's/^IPV6=.*/IPV6=yes/' /etc/default/ufw
     ufw allow 22/tcp comment 'administration, by key'
     ufw allow 80,443/tcp
-    ufw limit from 10.80.0.0/24 to any port 5432 proto tcp comment "the nas's backup"
+    ufw limit from 10.80.0.0/24 to any port 5432 proto tcp comment 'backups of the nas'
     ufw allow from 10.80.0.10 to any port 53
     ufw deny 25/tcp
     ufw route allow in on wg0 out on eth0
@@ -127,7 +127,7 @@ it('shows rules of ufw as flows, and changes nothing', async () => {
   expect(again).toMatchObject({ exitCode: 0, stdout: '' });
   const run = await project.lab(['run', 'site', '--limit', 'vps']);
   expect(run, run.stdout + run.stderr).toMatchObject({ exitCode: 0 });
-  expect(await vps.sh('ufw status')).toContain("[lab] vpn → vps: the nas's backup");
+  expect(await vps.sh('ufw status')).toContain('[lab] vpn → vps: backups of the nas');
   expect(await project.lab(['run', 'site', '--limit', 'vps', '--check'])).toMatchObject({ exitCode: 0 });
 });
 
