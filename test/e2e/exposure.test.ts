@@ -321,7 +321,7 @@ describe('what gives a home away', () => {
     const told = (name: string) => verifications[name].problems.map(({ text }: { text: string }) => text).join('\n');
     expect(told('firewall')).toMatch(/^open: .* → vps .* 5001\/tcp is let in without a flow$/m);
     expect(told('exposure')).toContain(`record: home.example.test A: ${line}`);
-    expect(told('drift')).toMatch(/^vps: unit caddy\.service .*stopped → running/m);
+    expect(told('drift')).toMatch(/^vps: unit caddy\.service .*inactive → active/m);
     // Not known, and never passed.
     for (const name of ['wireguard', 'firewall', 'exposure', 'containers', 'drift']) {
       expect(verifications[name].unknown).toContainEqual({ host: 'nas', text: expect.stringContaining('UNREACHABLE') });
