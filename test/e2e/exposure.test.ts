@@ -185,7 +185,10 @@ const everything = (...more: string[]) =>
   lab('verify', '--limit', 'lab', '--from', 'outside', '--resolver', outside, ...more);
 
 it('verifies everything at once, and writes a page for the user alone', async () => {
-  const { exitCode, stdout, stderr } = await everything('--html', 'report.html');
+  let { exitCode, stdout, stderr } = await everything('--html', 'report.html');
+  // A datagram can be lost where other tests keep the machine busy, which is told as it should be.
+  if (/^ {2}✘ lost: .*udp did not come/m.test(stdout))
+    ({ exitCode, stdout, stderr } = await everything('--html', 'report.html'));
   expect({ exitCode, stdout, stderr }).toMatchObject({ exitCode: 0 });
   expect(stdout).toMatch(/^✔ wireguard +1 link: 1 up; the oldest key is/m);
   expect(stdout).toMatch(/^✔ firewall +\d+ packets to 2 hosts$/m);
