@@ -185,7 +185,10 @@ const everything = (...more: string[]) =>
   lab('verify', '--limit', 'lab', '--from', 'outside', '--resolver', outside, ...more);
 
 it('verifies everything at once, and writes a page for the user alone', async () => {
-  const { exitCode, stdout, stderr } = await everything('--html', 'report.html');
+  let { exitCode, stdout, stderr } = await everything('--html', 'report.html');
+  // A datagram can be lost where other tests keep the machine busy, which is told as it should be.
+  if (/^ {2}✘ lost: .*udp did not come/m.test(stdout))
+    ({ exitCode, stdout, stderr } = await everything('--html', 'report.html'));
   expect({ exitCode, stdout, stderr }).toMatchObject({ exitCode: 0 });
   expect(stdout).toMatch(/^✔ wireguard +1 link: 1 up; the oldest key is/m);
   expect(stdout).toMatch(/^✔ firewall +\d+ packets to 2 hosts$/m);
@@ -321,7 +324,7 @@ describe('what gives a home away', () => {
     const told = (name: string) => verifications[name].problems.map(({ text }: { text: string }) => text).join('\n');
     expect(told('firewall')).toMatch(/^open: .* → vps .* 5001\/tcp is let in without a flow$/m);
     expect(told('exposure')).toContain(`record: home.example.test A: ${line}`);
-    expect(told('drift')).toMatch(/^vps: unit caddy\.service .*stopped → running/m);
+    expect(told('drift')).toMatch(/^vps: unit caddy\.service .*inactive → active/m);
     // Not known, and never passed.
     for (const name of ['wireguard', 'firewall', 'exposure', 'containers', 'drift']) {
       expect(verifications[name].unknown).toContainEqual({ host: 'nas', text: expect.stringContaining('UNREACHABLE') });
