@@ -105,9 +105,9 @@ describe('the strict level', { timeout: 120_000 }, () => {
     expect(json.banner.comments).toBeFalsy();
   });
 
-  it('refuses a password that is in a dictionary, and takes one that is not', async () => {
+  it('refuses a password that is short, and takes one that is not', async () => {
     const change = (next: string) => host.exec(['su', 'ada', '-c', 'passwd'], `Old-and-6-horses\n${next}\n${next}\n`);
-    expect(await change('sunshine1234')).not.toMatchObject({ exitCode: 0 });
+    expect(await change('Nine+brush')).not.toMatchObject({ exitCode: 0 });
     expect(await change('Kettle+Nine+brushes')).toMatchObject({ exitCode: 0 });
   });
 
