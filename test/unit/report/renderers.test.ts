@@ -131,7 +131,7 @@ describe('pretty', () => {
     expect(lines.at(-1)).toBe('interrupted before the end');
   });
 
-  it('shows live what a host does, and leaves nothing of it behind', async () => {
+  it('shows live what a host does, and leaves nothing of it behind', { timeout: 40_000 }, async () => {
     const stream = new CaptureStream();
     const renderer = createRenderer({
       output: 'pretty',
@@ -146,20 +146,17 @@ describe('pretty', () => {
     const events = recordings.first?.() ?? [];
     const until = events.findIndex(({ event }) => event === 'resource-output');
     for (const event of events.slice(0, until)) renderer.handle(event);
-    await sleep(600);
-    const live = stripVTControlCharacters(stream.text);
-    expect(live).toMatch(/node1 {3}step 1\/2 {2}package:chrony/);
-    expect(live).toMatch(/✔ ok {2}6 ok/);
+    const live = () => stripVTControlCharacters(stream.text);
+    await expect.poll(live, { timeout: 8000 }).toMatch(/node1 {3}step 1\/2 {2}package:chrony/);
+    await expect.poll(live, { timeout: 8000 }).toMatch(/✔ ok {2}6 ok/);
     renderer.announce('stopping after this step');
-    await sleep(250);
-    expect(stripVTControlCharacters(stream.text)).toContain('stopping after this step');
+    await expect.poll(live, { timeout: 8000 }).toContain('stopping after this step');
     const resume = await renderer.suspend();
     const before = stream.text.length;
     await sleep(300);
     expect(stream.text.length).toBe(before);
     resume();
-    await sleep(600);
-    expect(stream.text.length).toBeGreaterThan(before);
+    await expect.poll(() => stream.text.length, { timeout: 8000 }).toBeGreaterThan(before);
     for (const event of events.slice(until)) renderer.handle(event);
     await renderer.close();
     expect(stream.text).toContain('\u001b[?25h');
