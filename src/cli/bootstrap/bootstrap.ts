@@ -1,4 +1,5 @@
 import { resolve } from 'node:path';
+import { projectRoot } from '../../model/project-root.ts';
 import { resolveInventory } from '../../model/resolve-inventory.ts';
 import type { Host, Inventory } from '../../model/types.ts';
 import type { Playbook } from '../../playbook/contract.ts';
@@ -11,12 +12,21 @@ import { inventoryOf } from '../open-hosts.ts';
 import { runLoaded } from '../run-playbook.ts';
 import { cloudConfig } from './cloud-init.ts';
 import type { Draft } from './draft.ts';
-import { adminsOf, hostDraft, withPlainHost } from './entry.ts';
+import { adminsOf, hostDraft, type Wanted, withPlainHost } from './entry.ts';
 import { firstContact } from './first-contact.ts';
 import { waitUntilReady } from './fresh-host.ts';
 import type { BootstrapOptions } from './options.ts';
 import { newWayIn, sound } from './plays.ts';
-import { type Admin, adminName, atHome, checkNames, parseTarget, publicKeys, type Target } from './request.ts';
+import {
+  type Admin,
+  adminName,
+  atHome,
+  checkNames,
+  parseTarget,
+  pathForInventory,
+  publicKeys,
+  type Target,
+} from './request.ts';
 
 /**
  * Makes a fresh machine a host of the inventory; the help of the command says how. Every part looks first whether it was done, so that it
@@ -37,7 +47,7 @@ export async function bootstrap(machine: string | undefined, options: BootstrapO
   }
   const target = parseTarget(machine);
   const known = knownHost(inventory, options.name, target);
-  const wanted = wantedOf(target, options);
+  const wanted = wantedOf(target, options, file);
   // Whether the host can be written into the inventory is found out before it is touched.
   const plain = known ? inventory : await withPlainHost(file, inventory, wanted);
   const admin = await adminOf(target, plain, known, options);
@@ -166,9 +176,10 @@ function withHost(inventory: Inventory, host: Host): Inventory {
   return { ...inventory, hosts: new Map([...inventory.hosts, [host.name, host]]) };
 }
 
-function wantedOf(target: Target, options: BootstrapOptions) {
+function wantedOf(target: Target, options: BootstrapOptions, file: string): Wanted {
   const { name, group, join, sshFrom, identity } = options;
-  return { name, groups: group, join, sshFrom, target, identityFile: identity };
+  const identityFile = identity === undefined ? undefined : pathForInventory(identity, projectRoot(file));
+  return { name, groups: group, join, sshFrom, target, identityFile };
 }
 
 /** The admin that the inventory has for this host, or one that is new. */
@@ -210,7 +221,7 @@ async function printCloudConfig(
   // Its address is not known before it exists: one for documentation (RFC 5737) stands in.
   const target = parseTarget(machine ?? 'root@192.0.2.1');
   const known = inventory.hosts.has(options.name);
-  const plain = known ? inventory : await withPlainHost(file, inventory, wantedOf(target, options));
+  const plain = known ? inventory : await withPlainHost(file, inventory, wantedOf(target, options, file));
   process.stdout.write(cloudConfig(await adminOf(target, plain, known, options), options));
   return exitCodes.asDeclared;
 }

@@ -120,3 +120,13 @@ function readPublicKey(file: string): string {
 export function atHome(file: string): string {
   return file.startsWith('~/') ? resolve(homedir(), file.slice(2)) : resolve(file);
 }
+
+/** A path as an inventory holds it: from the project's folder where it is below that, else from the home folder, else as it is. */
+export function pathForInventory(file: string, root: string): string {
+  const path = atHome(file);
+  const below = (folder: string) => (path.startsWith(`${folder}/`) ? path.slice(folder.length + 1) : undefined);
+  const atProject = below(root);
+  if (atProject !== undefined) return atProject;
+  const home = below(homedir());
+  return home === undefined ? path : `~/${home}`;
+}

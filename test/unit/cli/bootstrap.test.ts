@@ -1,0 +1,61 @@
+import { homedir } from 'node:os';
+import { describe, expect, it } from 'vitest';
+import { parse } from 'yaml';
+import { cloudConfig } from '../../../src/cli/bootstrap/cloud-init.ts';
+import { adminName, parseTarget, pathForInventory } from '../../../src/cli/bootstrap/request.ts';
+import { saysExpired } from '../../../src/transport/expired-password.ts';
+
+describe('the machine', () => {
+  it.each([
+    ['203.0.113.10', { user: 'root', address: '203.0.113.10', port: 22 }],
+    ['debian@vps.example.dev:2222', { user: 'debian', address: 'vps.example.dev', port: 2222 }],
+    ['root@[2001:db8::1]:2222', { user: 'root', address: '2001:db8::1', port: 2222 }],
+    ['root@2001:db8::1', { user: 'root', address: '2001:db8::1', port: 22 }],
+  ])('%s', (text, target) => {
+    expect(parseTarget(text)).toEqual(target);
+  });
+
+  it.each(['', '-oProxyCommand=id', '-l@host', 'root@host:0', 'root@host:70000', 'two words'])(
+    'refuses "%s"',
+    (text) => {
+      expect(() => parseTarget(text)).toThrow(expect.objectContaining({ code: 'USAGE' }));
+    },
+  );
+});
+
+describe('the admin', () => {
+  it('is who is named, who logs in, who is declared, in this order, and never root', () => {
+    expect(adminName('ada', 'debian', ['bob'])).toBe('ada');
+    expect(adminName(undefined, 'debian', ['bob'])).toBe('debian');
+    expect(adminName(undefined, 'root', ['bob'])).toBe('bob');
+    expect(() => adminName('root', 'root', [])).toThrow(expect.objectContaining({ code: 'USAGE' }));
+    expect(() => adminName('Ada L', 'root', [])).toThrow(expect.objectContaining({ code: 'USAGE' }));
+  });
+});
+
+it('writes the path of a key as an inventory reads it', () => {
+  expect(pathForInventory('/lab/keys/id', '/lab')).toBe('keys/id');
+  expect(pathForInventory('/keys/id', '/lab')).toBe('/keys/id');
+  expect(pathForInventory('~/.ssh/id', '/lab')).toBe('~/.ssh/id');
+  expect(pathForInventory(`${homedir()}/.ssh/id`, '/lab')).toBe('~/.ssh/id');
+});
+
+it('knows what a host says whose password has expired', () => {
+  expect(saysExpired('Password change required but no TTY available.\n')).toBe(true);
+  expect(saysExpired('You are required to change your password immediately (administrator enforced).')).toBe(true);
+  expect(saysExpired('Permission denied')).toBe(false);
+});
+
+it('gives cloud-init keys as values, whatever they hold', () => {
+  const keys = ["ssh-ed25519 AAAA it's: {ada} # $(id)"];
+  const text = cloudConfig({ name: 'ada', keys }, { name: 'vps1', upgrade: true });
+  expect(text.startsWith('#cloud-config\n')).toBe(true);
+  expect(parse(text)).toMatchObject({
+    hostname: 'vps1',
+    users: [{ name: 'ada', ssh_authorized_keys: keys, lock_passwd: true }],
+    disable_root: true,
+    ssh_pwauth: false,
+    package_upgrade: true,
+    write_files: [{ content: expect.stringMatching(/PermitRootLogin no\nPasswordAuthentication no/) }],
+  });
+});
