@@ -59,14 +59,14 @@ interface Read {
 async function readAtRest(session: Session, declaration: Declaration): Promise<Read> {
   let before = await listOf(session, declaration);
   for (let attempt = 1; ; attempt++) {
-    const contents = await contentsOf(session, before);
+    const contents = await contentsOf(session, before.entries);
     const after = await listOf(session, declaration);
     const moved = contents === undefined ? 'a file' : changedIn(before, after);
-    if (moved === undefined && contents !== undefined) return { entries: after, contents };
+    if (moved === undefined && contents !== undefined) return { entries: after.entries, contents };
     if (attempt === attempts)
       throw new LabError('READ_FAILED', `what the role ${declaration.role} keeps changes all the time`, {
         expected: `nothing to be written there while it is read, once in ${attempts} times`,
-        found: `${moved} was written`,
+        found: `${changedIn(before, after) ?? moved} was written`,
         hint: 'is a run at work on this host? try again when it has ended',
       });
     await pause(pauseMs);
@@ -74,26 +74,44 @@ async function readAtRest(session: Session, declaration: Declaration): Promise<R
   }
 }
 
+interface Listing {
+  readonly entries: readonly KeptEntry[];
+  /** What a write changes even when it leaves the same content within the same second: path → time of the last change, inode. */
+  readonly marks: ReadonlyMap<string, string>;
+}
+
 /** The path of something that is not in both lists as it is. */
-function changedIn(before: readonly KeptEntry[], after: readonly KeptEntry[]): string | undefined {
-  const lines = (entries: readonly KeptEntry[]) => new Map(entries.map((each) => [JSON.stringify(each), each.path]));
+function changedIn(before: Listing, after: Listing): string | undefined {
+  const lines = ({ entries, marks }: Listing) =>
+    new Map(entries.map((each) => [JSON.stringify([each, marks.get(each.path)]), each.path]));
   const [old, now] = [lines(before), lines(after)];
   const differs = [...old, ...now].find(([line]) => !old.has(line) || !now.has(line));
   return differs?.[1];
 }
 
-async function listOf(session: Session, declaration: Declaration): Promise<readonly KeptEntry[]> {
+async function listOf(session: Session, declaration: Declaration): Promise<Listing> {
   const loader = new FactLoader(session);
-  const { stdout } = await loader.run(['sh', '-c', readOwnFile('backup/list.sh'), 'lab-backup', ...declaration.paths]);
+  const list = (what: 'paths' | 'marks') =>
+    loader.run(['sh', '-c', readOwnFile('backup/list.sh'), 'lab-backup', what, ...declaration.paths]);
+  const [{ stdout }, marks] = await Promise.all([list('paths'), list('marks')]);
   const paths = [...new Set(stdout.split('\0').slice(0, -1))].filter((path) => keeps(declaration, path)).sort();
-  if (paths.length === 0) return [];
+  if (paths.length === 0) return { entries: [], marks: new Map() };
   const unclear = paths.find((path) => path.includes('\uFFFD'));
   if (unclear !== undefined)
     throw new LabError('READ_FAILED', 'a name is no UTF-8', { found: unclear, hint: 'rename it, or except it' });
   const inside = new Set(paths);
   const above = [...new Set(paths.flatMap(foldersAbove))].filter((path) => !inside.has(path));
   const facts = await Promise.all([...above, ...paths].sort().map((path) => loader.file(path)));
-  return facts.flatMap((fact) => entryOf(fact, declaration, !inside.has(fact.path)));
+  return {
+    entries: facts.flatMap((fact) => entryOf(fact, declaration, !inside.has(fact.path))),
+    marks: marksIn(marks.stdout),
+  };
+}
+
+/** A name with a line break has none, and is told by its content alone. */
+function marksIn(text: string): Map<string, string> {
+  const lines = text.split('\n').map((line) => /^(.*? \d+) (\/.*)$/.exec(line));
+  return new Map(lines.flatMap((line) => (line === null ? [] : [[line[2] as string, line[1] as string]])));
 }
 
 /** Sockets, devices and what vanished since are nothing that could be kept. */

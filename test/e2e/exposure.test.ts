@@ -330,7 +330,7 @@ describe('what gives a home away', () => {
       expect(verifications[name].unknown).toContainEqual({ host: 'nas', text: expect.stringContaining('UNREACHABLE') });
       expect(verifications[name].hosts.nas).not.toBe('passed');
     }
-    expect(history.vps).toMatchObject([{ playbook: 'site.ts', state: 'complete' }]);
+    expect(history.vps).toMatchObject([{ playbook: 'site', state: 'complete' }]);
     expect(history.nas).toMatchObject({ error: { code: 'UNREACHABLE' } });
     expect(project.read('report.html')).toContain('5001/tcp is let in without a flow');
   });

@@ -181,7 +181,7 @@ describe('lab doctor', () => {
   it('says what is wrong and what to do', async () => {
     const { exitCode, stdout } = await lab('doctor');
     expect(exitCode).toBe(1);
-    expect(stdout).toMatch(/^gone\n {2}✖ .*127\.0\.0\.1.*\n {6}→ /m);
+    expect(stdout).toMatch(/^gone\n {2}✖ .*127\.0\.0\.1.*\n(?: {6}.*\n)* {6}→ /m);
   });
 
   it('takes the inventory of a folder above, and does without one', async () => {

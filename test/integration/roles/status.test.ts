@@ -66,7 +66,7 @@ it('lists what there is a status of', async () => {
   expect(await lab('status')).toMatchObject({ exitCode: 0, stdout: expect.stringContaining('lab status wireguard') });
   expect(await lab('status', 'wiregard')).toMatchObject({
     exitCode: 4,
-    stderr: expect.stringContaining('did you mean "wireguard"?'),
+    stderr: expect.stringContaining('Did you mean wireguard?'),
   });
 });
 
