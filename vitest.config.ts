@@ -3,13 +3,16 @@ import { defineConfig } from 'vitest/config';
 /** A failure tells all that it found: what a program printed is the only trace of it. */
 const whole = { chaiConfig: { truncateThreshold: 0 } };
 
-/** Two cores and one engine: hosts booting side by side make each other miss their deadlines. */
+/**
+ * Two cores and one engine: hosts booting side by side make each other miss their deadlines. Three files, as a file waits for its hosts half
+ * of its time.
+ */
 const containers = {
   ...whole,
   globalSetup: ['test/support/global-setup.ts'],
   testTimeout: 60_000,
   hookTimeout: 120_000,
-  maxWorkers: 2,
+  maxWorkers: 3,
   // A machine that others use loses a packet or a second: one more try there, which the report names.
   retry: process.env.CI === 'true' ? 1 : 0,
   // What is waited for comes late on a busy machine; one second is the default.

@@ -73,7 +73,7 @@ describe('user-data of --cloud-init', () => {
   let host: StartedHost;
   let project: LabProject;
   beforeAll(async () => {
-    host = await startHost({ packages: ['cloud-init', 'sudo', 'nftables'], restart: true });
+    host = await startHost({ packages: ['cloud-init', 'locales', 'sudo', 'nftables'], restart: true });
     project = labProject({ 'inventory/index.yml': inventory, 'ada.pub': `${host.publicKey}\n` });
   }, 600_000);
   afterAll(async () => {
