@@ -57,12 +57,15 @@ lab_own() {
 
 # lab_claim WHO : the same as a file of its own, LAB_CLAIM: nobody may ever read half of what becomes the lock.
 lab_claim() {
+  lab_clear_breaking
   LAB_CLAIM=$LAB_STATE/runs/$LAB_RUN/owner.$$
+  # A shell with the same number may have left it before the host went down, and it may be the lock as well by now.
+  rm -f "$LAB_CLAIM"
   lab_since=
   while IFS= read -r lab_line; do
     case $lab_line in since=*) lab_since=${lab_line#since=} ;; esac
   done 2>/dev/null <"$LAB_STATE/runs/$LAB_RUN/owner"
-  printf 'run=%s\nwho=%s\npid=%s\nboot=%s\nsince=%s\n' "$LAB_RUN" "$1" "$$" "$(lab_boot_id)" "${lab_since:-$(date -u +%Y-%m-%dT%H:%M:%SZ)}" >"$LAB_CLAIM"
+  printf 'run=%s\nwho=%s\npid=%s\nborn=%s\nboot=%s\nsince=%s\n' "$LAB_RUN" "$1" "$$" "$(lab_birth "$$")" "$(lab_boot_id)" "${lab_since:-$(date -u +%Y-%m-%dT%H:%M:%SZ)}" >"$LAB_CLAIM"
 }
 
 # Under the lock of those who break locks: between the look and the change, another run could take it. While one of them
@@ -87,13 +90,35 @@ lab_forget_run() {
   rmdir "$LAB_STATE/runs/$LAB_RUN" 2>/dev/null || :
 }
 
+# Takes away what a shell left that died while it broke a lock, with its host perhaps. It is moved aside and looked at
+# again: meanwhile another could have cleared it and begun.
+lab_clear_breaking() {
+  [ -e "$LAB_STATE/lock.breaking" ] && ! lab_lives "$LAB_STATE/lock.breaking" || return 0
+  lab_aside=$LAB_STATE/runs/$LAB_RUN/breaking.$$
+  mv -f "$LAB_STATE/lock.breaking" "$lab_aside" 2>/dev/null || return 0
+  if lab_lives "$lab_aside"; then ln "$lab_aside" "$LAB_STATE/lock.breaking" 2>/dev/null || :; fi
+  rm -f "$lab_aside"
+}
+
+# lab_lives OWNER : whether the shell that wrote this still runs.
+lab_lives() {
+  lab_pid=
+  lab_born=
+  lab_boot=
+  while IFS= read -r lab_line; do
+    case $lab_line in
+      pid=*) lab_pid=${lab_line#pid=} ;;
+      born=*) lab_born=${lab_line#born=} ;;
+      boot=*) lab_boot=${lab_line#boot=} ;;
+    esac
+  done 2>/dev/null <"$1"
+  [ "$lab_boot" = "$(lab_boot_id)" ] && [ -n "$lab_born" ] && [ "$(lab_birth "$lab_pid")" = "$lab_born" ]
+}
+
 # lab_break_stale_lock OWNER : takes the lock from a run that is no more. One at a time judges and breaks it, under a lock of
 # its own: otherwise a second one could break what the first has just taken.
 lab_break_stale_lock() {
-  if ! ln "$1" "$LAB_STATE/lock.breaking" 2>/dev/null; then
-    lab_held "$LAB_STATE/lock.breaking" || rm -f "$LAB_STATE/lock.breaking"
-    return 1
-  fi
+  ln "$1" "$LAB_STATE/lock.breaking" 2>/dev/null || return 1
   lab_broken=1
   if ! lab_held "$LAB_STATE/lock"; then
     rm -f "$LAB_STATE/lock"

@@ -106,7 +106,7 @@ describe('user-data of --cloud-init', () => {
       /Valid/i,
     );
     await host.sh(
-      'rm -f /root/.ssh/authorized_keys; cloud-init clean; mkdir -p /etc/cloud/cloud.cfg.d; echo "datasource_list: [NoCloud]" >/etc/cloud/cloud.cfg.d/90_dpkg.cfg',
+      'rm -f /root/.ssh/authorized_keys; cloud-init clean; mkdir -p /etc/cloud/cloud.cfg.d; printf "datasource_list: [NoCloud]\\nlocale: false\\n" >/etc/cloud/cloud.cfg.d/90_dpkg.cfg',
     );
     const booted = await tryCommand(['docker', 'restart', host.container]);
     expect(booted.exitCode).toBe(0);

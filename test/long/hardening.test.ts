@@ -16,9 +16,8 @@ export default defineInventory({
     lan: { prefixes: '${network(hosts.home.address)}' },
     vpn: { prefixes: ['10.81.0.0/24', 'fd81::/64'], tunnel: true },
   },
-  groups: { gateway: {} },
   hosts: {
-    gateway: { groups: ['gateway'], addresses: { lan: '${hosts.gateway.address}', vpn: ['10.81.0.1', 'fd81::1'] } },
+    gateway: { addresses: { lan: '${hosts.gateway.address}', vpn: ['10.81.0.1', 'fd81::1'] } },
     home: { addresses: { lan: '${hosts.home.address}', vpn: ['10.81.0.2', 'fd81::2'] } },
   },
   flows: [
