@@ -93,7 +93,7 @@ async function existingNames(): Promise<Names> {
       import('../playbook/load-module.ts'),
       import('../secrets/secret.ts'),
     ]);
-    usePlaceholders();
+    using _ = usePlaceholders();
     const file = await findInventory(process.cwd());
     const inventory = await loadInventory(file, { importModule: loadModule });
     const safe = (names: readonly string[]) => names.filter((name) => safeName.test(name));

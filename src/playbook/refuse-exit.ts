@@ -7,7 +7,8 @@ type Exit = typeof process.exit;
 /** Enough to see past the libraries that a user's code calls through. */
 const frames = 50;
 
-let guarded = false;
+/** What stands in for `process.exit`; another may have put its own there since. */
+let guard: Exit | undefined;
 /** The last exit that was refused. */
 let refused: LabError | undefined;
 
@@ -27,16 +28,16 @@ export async function refusingExit<Value>(run: () => Value | Promise<Value>): Pr
 
 /** For the rest of the process: a timer that a module started calls after the module was loaded. */
 function guardExit(): void {
-  if (guarded) return;
-  guarded = true;
+  if (guard !== undefined && process.exit === guard) return;
   const exit: Exit = process.exit;
   // An exit without a code keeps `process.exitCode`; one with `undefined` would not.
-  process.exit = (...code) => {
+  guard = (...code) => {
     const refusal = refusalOf(...code);
     if (refusal === undefined) return exit(...code);
     refused = refusal;
     throw refusal;
   };
+  process.exit = guard;
 }
 
 /** @returns undefined when no code of the user's asked: then it is `lab` itself that ends */
