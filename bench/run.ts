@@ -2,8 +2,8 @@
  * `npm run bench -- --quick`: lab against the floor on 1 and 10 hosts. Without it: Ansible as well, first, converged and
  * check runs; `--large` adds 25 hosts. Options are described in docs/benchmarks.md.
  */
-import { spawn, spawnSync } from 'node:child_process';
-import { existsSync, rmSync, writeFileSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { rmSync, writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { parseArgs } from 'node:util';
 import { ownerOfThisProcess, testLabel } from '../test/support/sweep.ts';
@@ -13,6 +13,7 @@ import { Ground } from './field.ts';
 import { floor } from './floor.ts';
 import { raiseInotifyLimit, restoreInotifyLimit } from './inotify.ts';
 import { lab } from './lab.ts';
+import { installAnsible, start } from './processes.ts';
 import { format, type Sample, summarise } from './report.ts';
 
 const { values } = parseArgs({
@@ -51,7 +52,12 @@ try {
 }
 
 async function main(): Promise<void> {
-  if (contestants.some(({ name }) => name.startsWith('ansible'))) await installAnsible();
+  const wanted = contestants.map(({ name }) => name);
+  if (wanted.some((name) => name.startsWith('ansible')))
+    await installAnsible([
+      'ansible-core',
+      ...(wanted.includes('ansible-mitogen') ? (['ansible-mitogen'] as const) : []),
+    ]);
   const most = Math.max(...hostCounts);
   if (most > 12) raiseInotifyLimit();
   const samples: Sample[] = [];
@@ -126,50 +132,8 @@ async function convergeWith(contestant: Contestant, hosts: number): Promise<void
 
 async function run(processes: readonly Started[]): Promise<{ seconds: number; outputs: string[] }> {
   const began = performance.now();
-  const outputs = await Promise.all(processes.map(runOne));
+  const outputs = await Promise.all(processes.map(start));
   return { seconds: (performance.now() - began) / 1000, outputs };
-}
-
-function runOne({ argv, cwd, env, input }: Started): Promise<string> {
-  return new Promise((resolve, reject) => {
-    const [program = '', ...words] = argv;
-    const child = spawn(program, words, { cwd, env: { ...process.env, ...env } });
-    let output = '';
-    const take = (chunk: Buffer) => {
-      output += chunk.toString();
-    };
-    child.stdout.on('data', take);
-    child.stderr.on('data', take);
-    child.on('error', reject);
-    child.on('close', (code) =>
-      code === 0
-        ? resolve(output)
-        : reject(new Error(`exit code ${code} from ${argv.slice(0, 3).join(' ')}:\n${output.slice(-4000)}`)),
-    );
-    child.stdin.end(input ?? '');
-  });
-}
-
-async function installAnsible(): Promise<void> {
-  const wanted = contestants.map(({ name }) => name);
-  const packages = ['ansible-core', ...(wanted.includes('ansible-mitogen') ? ['ansible-mitogen'] : [])];
-  const there =
-    existsSync('/usr/bin/ansible-playbook') &&
-    (packages.length === 1 || existsSync('/usr/lib/python3/dist-packages/ansible_mitogen'));
-  if (there) return;
-  if (process.getuid?.() !== 0)
-    throw new Error(`Ansible is missing: apt-get install --no-install-recommends ${packages.join(' ')}`);
-  say(`installing ${packages.join(' and ')}`);
-  const install = [
-    'env',
-    'DEBIAN_FRONTEND=noninteractive',
-    'apt-get',
-    'install',
-    '--yes',
-    '--no-install-recommends',
-    ...packages,
-  ];
-  await run([{ argv: install, cwd: '/' }]);
 }
 
 async function cleanUp(): Promise<void> {

@@ -1,6 +1,7 @@
 import { policyOf } from '../../../roles/firewall/policy.ts';
 import { problemsOf } from '../../../roles/firewall/problems.ts';
 import { openingsOf } from '../../../roles/firewall/reach.ts';
+import type { Inventory } from '../../model/types.ts';
 import { runRecord } from '../../report/history-table.ts';
 import { jsonLine } from '../../report/json-renderer.ts';
 import { reachRecord } from '../../report/reach-table.ts';
@@ -20,16 +21,33 @@ import { refuseWords } from './exposure.ts';
 import { type Lookers, lookersFor } from './lookers.ts';
 import { refuseFile, writePage } from './write-page.ts';
 
+/** What was looked at, and what could not be. */
+export interface Looked {
+  readonly report: VerifyReport;
+  readonly errors: readonly LabError[];
+  readonly inventory: Inventory;
+}
+
 /** `lab verify`: every verification that there is something to verify for, over one login to each host. */
-export async function verifyAll(given: VerifyOptions): Promise<ExitCode> {
+export async function verifyAll(options: VerifyOptions): Promise<ExitCode> {
+  return await tellAll(await lookAtAll(options), options);
+}
+
+/** The verifications, and nothing said of them yet. */
+export async function lookAtAll(given: VerifyOptions): Promise<Looked> {
   maxAgeOf(given);
   const playbook = playbookOf(given, process.cwd());
   if (given.html !== undefined) await refuseFile(given.html);
-  const options = { ...given, passwords: await askPasswords(given) };
+  const options = { ...given, passwords: given.passwords ?? (await askPasswords(given)) };
   await using hosts = await KeptHosts.of(options);
   refuseWords(hosts.inventory, options);
   const errors: LabError[] = [];
   const report = await lookAt(hosts, options, lookersFor(hosts, options, playbook, errors), errors);
+  return { report, errors, inventory: hosts.inventory };
+}
+
+/** Prints what was found, and writes the page. */
+export async function tellAll({ report, errors, inventory }: Looked, options: VerifyOptions): Promise<ExitCode> {
   if (report.exitCode === exitCodes.interrupted) {
     process.stderr.write('stopped before everything was looked at: nothing is told\n');
     return report.exitCode;
@@ -38,7 +56,7 @@ export async function verifyAll(given: VerifyOptions): Promise<ExitCode> {
   else process.stdout.write(`${verifyText(report, painter(terminalOf(process.stdout).colors)).join('\n')}\n`);
   const told = new Map(errors.map((error) => [formatError(error), error]));
   for (const error of told.values()) printError(error);
-  if (options.html !== undefined) await writePage(options.html, report, hosts.inventory);
+  if (options.html !== undefined) await writePage(options.html, report, inventory);
   return report.exitCode;
 }
 
