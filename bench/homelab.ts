@@ -17,6 +17,17 @@ const { values } = parseArgs({
 const say = (line: string) => process.stdout.write(`${line}\n`);
 const sandbox = ownSandboxName();
 
+/** Connections are kept and commands piped, as whoever cares for speed has it. */
+const ansibleSettings = `[defaults]
+inventory = hosts.json
+forks = 25
+interpreter_python = /usr/bin/python3
+private_key_file = ../.lab/sandbox-${sandbox}/id_ed25519
+[ssh_connection]
+pipelining = True
+ssh_args = -o ControlMaster=auto -o ControlPersist=600s -o StrictHostKeyChecking=accept-new -o UserKnownHostsFile=../known_hosts
+`;
+
 interface Contestant {
   readonly name: string;
   /** Seconds of one command. */
@@ -95,17 +106,6 @@ async function ansible(kind: 'first' | 'converged'): Promise<number> {
     throw new Error(`ansible was not converged:\n${output.slice(-4000)}`);
   return took;
 }
-
-/** Connections are kept and commands piped, as whoever cares for speed has it. */
-const ansibleSettings = `[defaults]
-inventory = hosts.json
-forks = 25
-interpreter_python = /usr/bin/python3
-private_key_file = ../.lab/sandbox-${sandbox}/id_ed25519
-[ssh_connection]
-pipelining = True
-ssh_args = -o ControlMaster=auto -o ControlPersist=600s -o StrictHostKeyChecking=accept-new -o UserKnownHostsFile=../known_hosts
-`;
 
 function ansibleInventory(): object {
   const hosts = Object.fromEntries(
