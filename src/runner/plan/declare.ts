@@ -12,6 +12,7 @@ import { problemsOf } from '../../shared/schema-problems.ts';
 import { reveal, Secret } from '../../shared/secret.ts';
 import { suggestion } from '../../shared/suggest.ts';
 import { ExportStore, ExportView, noMemory } from '../exports.ts';
+import { declareAgain } from './declared-again.ts';
 import { otherDeclaration, refusePathConflicts } from './path-conflicts.ts';
 
 /** A resource with where in the playbook it stands. */
@@ -156,8 +157,7 @@ function add(into: Map<string, Declared>, tree: ResourceTree, role: string | nul
   const resource = tree as Resource;
   const key = `${resource.type}:${resource.id}`;
   const known = into.get(key);
-  if (known !== undefined) {
-    if (sameProps(known.resource.props, resource.props)) return;
+  if (known !== undefined && !sameProps(known.resource.props, resource.props)) {
     throw new LabError('RESOURCE_CONFLICT', `${key} is declared twice, differently`, {
       at: resource.at,
       found: otherDeclaration(known),
@@ -173,7 +173,9 @@ function add(into: Map<string, Declared>, tree: ResourceTree, role: string | nul
     }
   }
   const title = resource.options.name ?? `${resource.type} ${resource.id}`;
-  into.set(key, { resource, key, title, role, tags: new Set([...tags, ...(resource.options.tags ?? [])]) });
+  const declared = { resource, key, title, role, tags: new Set([...tags, ...(resource.options.tags ?? [])]) };
+  if (known === undefined) into.set(key, declared);
+  else declareAgain(into, known, declared);
 }
 
 /** A secret keeps its value out of sight of every comparison but this. */
