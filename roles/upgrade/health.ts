@@ -1,4 +1,4 @@
-import type { Facts, Inventory, RunFact } from '../../src/index.ts';
+import { type Facts, type Inventory, LabError, type RunFact } from '../../src/index.ts';
 import { readRoleFile } from '../../src/shared/own-package.ts';
 
 /** How a host is, as `health.sh` told it. */
@@ -31,12 +31,20 @@ export function portsOf({ services }: Inventory, host: string): ReadonlyMap<stri
   );
 }
 
+/** @throws LabError READ_FAILED when not all of it could be told: what is not known is never as it was before */
 export async function readHealth(facts: Facts, ports: ReadonlyMap<string, string>): Promise<Health> {
   const argv = ['sh', '-c', readRoleFile('upgrade/health.sh'), 'lab-health', ...new Set(ports.values())];
   return parseHealth(await facts.run(argv, { timeoutSeconds: 60 }), ports);
 }
 
-export function parseHealth({ stdout }: RunFact, ports: ReadonlyMap<string, string>): Health {
+/** Pure; throws as `readHealth`. */
+export function parseHealth({ stdout, exitCode }: RunFact, ports: ReadonlyMap<string, string>): Health {
+  if (!stdout.endsWith('\nend\n'))
+    throw new LabError('READ_FAILED', 'it does not tell how its units, services and links are', {
+      expected: 'an answer within a minute',
+      found: stdout === '' ? `none, exit code ${exitCode}` : `a part of one, exit code ${exitCode}`,
+      hint: 'on the host: systemctl list-jobs; does systemctl answer at all?',
+    });
   const lines = stdout.split('\n').map((line) => line.split(' '));
   const all = (word: string) => lines.flatMap(([first, ...rest]) => (first === word ? [rest] : []));
   const open = new Set(all('listens').map(([port]) => port));

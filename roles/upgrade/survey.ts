@@ -74,10 +74,20 @@ async function look(facts: Facts, inventory: Inventory, host: string, { full }: 
     : { ...common, upgrades };
 }
 
-/** Why a reboot is due now. */
+/**
+ * Why a reboot is due now.
+ *
+ * @throws LabError READ_FAILED when it cannot be told
+ */
 export async function rebootReasons(facts: Facts): Promise<string[]> {
   const argv = ['sh', '-c', readRoleFile('upgrade/reboot-reasons.sh'), 'lab-reboot-reasons'];
-  return (await facts.run(argv)).stdout.split('\n').filter((line) => line !== '');
+  const { stdout, exitCode } = await facts.run(argv);
+  if (exitCode !== 0)
+    throw new LabError('READ_FAILED', 'it does not tell whether a reboot is due', {
+      expected: 'exit code 0 within a minute',
+      found: `exit code ${exitCode}`,
+    });
+  return stdout.split('\n').filter((line) => line !== '');
 }
 
 /** What a plan says of a host, a line each. */

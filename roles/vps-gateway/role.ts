@@ -16,11 +16,11 @@ import { readProjectFile } from '../../src/model/project-file.ts';
 import { type Family, families } from '../firewall/address-set.ts';
 import { tunnelInterfacesOf } from '../firewall/tunnel-permits.ts';
 import { isReachedByTunnel } from '../wireguard/internet.ts';
+import { banning, withoutBans } from './bans.ts';
 import { forwarding } from './forwarding.ts';
 import { type Params, params } from './params.ts';
 import { passthrough } from './passthrough.ts';
-import { accessLog, acmeRootFile, caddyfile, renderCaddy, usersFile } from './render-caddy.ts';
-import { filterFile, jailFile, renderFilter, renderJail } from './render-fail2ban.ts';
+import { acmeRootFile, caddyfile, renderCaddy, usersFile } from './render-caddy.ts';
 import { type Answering, renderForwarding } from './render-forwarding.ts';
 import { renderHaproxy } from './render-haproxy.ts';
 import { type HttpRoute, type Routes, routesOf } from './routes.ts';
@@ -143,20 +143,6 @@ function web({ sites, passthrough }: Routes, { host, params, inventory }: RoleCo
   ];
 }
 
-/** After Caddy, which makes the log that it reads. */
-function banning(ban: NonNullable<Params['ban']>, inside: readonly string[], sshPort: number): ResourceTree {
-  const filter = file({ path: filterFile, content: renderFilter() });
-  const jail = file({ path: jailFile, content: renderJail(ban, inside, sshPort) });
-  return [
-    // Caddy makes it with the first request, and fail2ban does not start without.
-    file({ path: accessLog, content: '', onlyIfAbsent: true, mode: '0640', owner: 'caddy', group: 'caddy' }),
-    packages({ names: ['fail2ban', 'python3-systemd', 'nftables'], recommends: false }),
-    filter,
-    jail,
-    unit({ name: 'fail2ban', state: 'running', enabled: true }, { restartOn: [filter, jail] }),
-  ];
-}
-
 const caddyData = '/var/lib/caddy/.local/share/caddy';
 
 /** As its own user: what it would make while it looks (a log file) is then not root's. */
@@ -202,7 +188,6 @@ function withoutWeb(): ResourceTree {
   return [
     unit({ name: 'caddy', state: 'stopped', enabled: false }),
     unitFile({ name: 'caddy.service', dropIn: 'lab', state: 'absent' }),
-    unit({ name: 'fail2ban', state: 'stopped', enabled: false }),
-    [filterFile, jailFile].map((path) => file({ path, state: 'absent' })),
+    withoutBans(),
   ];
 }

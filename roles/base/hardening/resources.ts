@@ -40,7 +40,7 @@ export function hardeningResources(hardening: Hardening, system: SystemFact, con
     usesApt &&
       system.init === 'systemd' && [
         hardening.checksums && checksums(),
-        hardening.bans !== null && !hasJails(context) && banning(hardening.bans, context),
+        hardening.bans !== null && banning(hardening.bans, context),
         // After all that this role changes.
         hardening.fileChanges && fileChanges(),
       ],
@@ -110,14 +110,10 @@ function checksums(): ResourceTree {
   ];
 }
 
-/** The jails of a gateway (role vps-gateway) are for sshd as well. */
-function hasJails({ host, inventory }: Context): boolean {
-  return [...inventory.services.values()].some(
-    ({ public: names, mode, gateways }) => names.length > 0 && mode === 'http' && gateways.includes(host.name),
-  );
-}
-
-/** Debian's own jail finds no log on a host without syslog, and fail2ban does not start: this one reads the journal. */
+/**
+ * Debian's own jail finds no log on a host without syslog, and fail2ban does not start: this one reads the journal. Where a gateway
+ * (role vps-gateway) bans, what that says of sshd is read after this file and counts.
+ */
 function banning(bans: NonNullable<Hardening['bans']>, { host, inventory }: Context): ResourceTree {
   const inside = [...inventory.networks.values()].flatMap((network) => (network.public ? [] : network.prefixes));
   const ignored = inside.length > 0 ? inside : privateNetworks;

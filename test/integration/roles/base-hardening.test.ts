@@ -21,14 +21,15 @@ const packages = [
   'python3-systemd',
   'ssh-audit',
 ];
-const site = (level: string) => `import { definePlaybook } from 'labwright';
+const site = (level: string, more = '') => `import { definePlaybook } from 'labwright';
 import base from 'labwright/roles/base';
+import vpsGateway from 'labwright/roles/vps-gateway';
 import inventory from '../inventory/index.ts';
 export default definePlaybook({ inventory, plays: [{ name: 'all', hosts: 'all', roles: [base({
   hostname: null, timezone: null, packages: { install: [] }, upgrades: { enabled: false }, timeSync: { with: 'none' }, journald: { maxUse: null },
   sshd: { harden: ${level !== 'none'} },
   hardening: { level: '${level}', blockedModules: { 'usb-storage': ${level !== 'none'} } },
-})] }] });
+})${more}] }] });
 `;
 
 const kernel = () =>
@@ -46,6 +47,8 @@ const run = async (...more: string[]) => {
   );
   return { exitCode, stderr, finished, changed };
 };
+
+const rollback = () => project.lab(['rollback', 'base', '--output', 'plain', '--host', 'alpha']);
 
 /** As a person at another machine. */
 function ssh(...argv: string[]): Promise<{ code: number; output: string }> {
@@ -129,6 +132,29 @@ describe('the strict level', { timeout: 120_000 }, () => {
     expect(await host.sh('fail2ban-client get sshd ignoreip')).toContain('172.16.0.0/12');
   });
 
+  it('goes on banning where a gateway does no more, whose jail it forgets', async () => {
+    await host.exec(
+      ['sh', '-c', 'cat >/etc/fail2ban/jail.d/lab-gateway.local; systemctl restart fail2ban'],
+      '[lab-gateway]\nenabled = true\nbackend = systemd\nfilter = sshd\n',
+    );
+    const jails = async () => {
+      const status = await host.sh(
+        'until fail2ban-client ping >/dev/null 2>&1; do sleep 0.1; done; fail2ban-client status',
+      );
+      return /Jail list:\s*(.*)/.exec(status)?.[1];
+    };
+    expect(await jails()).toBe('lab-gateway, sshd');
+    project.write('playbooks/site.ts', site('strict', ", vpsGateway({ state: 'absent' })"));
+    expect(await run()).toMatchObject({
+      exitCode: 0,
+      changed: ['file:/etc/fail2ban/jail.d/lab-gateway.local', 'unit-without-gateway:fail2ban'],
+    });
+    expect(await jails()).toBe('sshd');
+    expect(await run()).toMatchObject({ exitCode: 0, changed: [] });
+    expect(await host.sh('systemctl is-enabled fail2ban')).toBe('enabled\n');
+    project.write('playbooks/site.ts', site('strict'));
+  });
+
   it('tells of files that are not their packages any more, and of what else changed, once', async () => {
     const told = async () => {
       await host.sh('systemctl start lab-file-changes');
@@ -146,14 +172,26 @@ describe('the strict level', { timeout: 120_000 }, () => {
     await host.sh('systemctl reset-failed lab-checksums');
   });
 
-  it('is gone without a trace when the level is taken away', async () => {
+  const traces = (text: string) =>
+    text.split('\n').filter((line) => !/shadow|\.pwd\.lock|opasswd|__pycache__|\/var\/lib\/aide/.test(line));
+
+  it('is taken back by a rollback, and that by another one', async () => {
     await host.sh('fail2ban-client unban --all');
+    const hardened = await files();
+    expect(await rollback()).toMatchObject({ exitCode: 0 });
+    expect(await host.sh('sysctl -n net.ipv4.tcp_rfc1337; systemctl is-active fail2ban || :')).toBe('0\ninactive\n');
+    await host.sh("echo 'ada:Old-and-6-horses' | chpasswd");
+    expect(traces(await files())).toEqual(traces(before));
+    expect(await rollback()).toMatchObject({ exitCode: 0 });
+    expect(traces(await files())).toEqual(traces(hardened));
+    expect(await run()).toMatchObject({ exitCode: 0, changed: [] });
+  });
+
+  it('is gone without a trace when the level is taken away', async () => {
     project.write('playbooks/site.ts', site('none'));
     expect(await run('--prune')).toMatchObject({ exitCode: 0 });
     expect(await host.sh('sysctl -n net.ipv4.tcp_rfc1337')).toBe('0\n');
     await host.sh("echo 'ada:Old-and-6-horses' | chpasswd");
-    const traces = (text: string) =>
-      text.split('\n').filter((line) => !/shadow|\.pwd\.lock|opasswd|__pycache__|\/var\/lib\/aide/.test(line));
     expect(traces(await files())).toEqual(traces(before));
     expect(await run()).toMatchObject({ exitCode: 0, changed: [] });
   });
