@@ -22,6 +22,17 @@ lab_run() {
   lab_e "$lab_id" $?
 }
 
+# lab_ask ID SECONDS COMMAND… : the same for a command that only reads; a frame ID.late says that it had all of its time.
+lab_ask() {
+  IFS=' ' read -r lab_asked _ </proc/uptime
+  lab_run "$@"
+  IFS=' ' read -r lab_answered _ </proc/uptime
+  [ $((${lab_answered%.*} - ${lab_asked%.*})) -lt "$lab_seconds" ] || {
+    lab_b "$lab_id.late"
+    lab_e "$lab_id.late" 0
+  }
+}
+
 # lab_read_files PATH… : lstat of all in one process, link targets, checksums in one process. Paths
 # are absolute, so none can be taken for an option. The stat lines begin with the mark,
 # after an s that keeps them from being one, because a path may hold newlines.

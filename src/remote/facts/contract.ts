@@ -111,7 +111,11 @@ export interface Facts {
   group(name: string, options?: FactOptions): Promise<GroupFact | null>;
   /** Value as one line, runs of blanks and tabs as one space; `null` when the kernel has no such key. */
   sysctl(key: string): Promise<string | null>;
-  /** Runs a command that only reads. Each is a process of its own, in the same round trip. Default deadline 60 s. */
+  /**
+   * Runs a command that only reads. Each is a process of its own, in the same round trip. Default deadline 60 s.
+   *
+   * @throws LabError READ_FAILED when it is cut off by the deadline
+   */
   run(
     argv: readonly string[],
     options?: { readonly user?: string; readonly timeoutSeconds?: number },

@@ -268,8 +268,11 @@ export class FactLoader implements Facts {
       this.#runs,
       (keys) => keys.map((key, index) => runScript(index, key)).join('\n'),
       (key, frames, keys) => {
-        const frame = frames.get(`run.${keys.indexOf(key)}`);
-        return { exitCode: frame?.status ?? -1, stdout: frame?.body.toString() ?? '' };
+        const id = `run.${keys.indexOf(key)}`;
+        const { status, body } = found(frames.get(id), key);
+        // Half of an answer looks like a whole one.
+        if (status !== 0 && frames.has(`${id}.late`)) throw cutOff(key);
+        return { exitCode: status, stdout: body.toString() };
       },
     );
   }
@@ -312,7 +315,18 @@ function part<Value>(
 function runScript(index: number, key: string): string {
   const [argv, options] = JSON.parse(key) as [string[], { user?: string; timeoutSeconds?: number }];
   const as = options.user === undefined ? [] : ['runuser', '-u', options.user, '--'];
-  return `lab_run run.${index} ${options.timeoutSeconds ?? defaultRunSeconds} ${quoteAll([...as, ...argv])}`;
+  return `lab_ask run.${index} ${options.timeoutSeconds ?? defaultRunSeconds} ${quoteAll([...as, ...argv])}`;
+}
+
+function cutOff(key: string): LabError {
+  const [argv, options] = JSON.parse(key) as [string[], { timeoutSeconds?: number }];
+  // Of a script its name is told, not its text.
+  const [program = '', ...words] = argv[0] === 'sh' && argv[1] === '-c' ? argv.slice(3) : argv;
+  return new LabError('READ_FAILED', 'the host takes too long to tell something', {
+    expected: `an answer within ${options.timeoutSeconds ?? defaultRunSeconds} s`,
+    found: `none yet from: ${quoteAll([program || 'sh', ...words]).slice(0, 200)}`,
+    hint: 'is it overloaded, or does something hang there? try again when it is at rest',
+  });
 }
 
 function parseState(frame: Frame | undefined, owned: Frame | undefined): StateFact {

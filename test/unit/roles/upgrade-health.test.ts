@@ -9,7 +9,12 @@ const expected = { units: true, services: true, links: true, hostKeys: new Map()
 
 describe('how a host is', () => {
   it('is known when all of it was told', () => {
-    expect(health(told)).toMatchObject({ state: 'running', listening: ['web'], now: 1000, links: [{ handshake: 990 }] });
+    expect(health(told)).toMatchObject({
+      state: 'running',
+      listening: ['web'],
+      now: 1000,
+      links: [{ handshake: 990 }],
+    });
   });
 
   it.each([
