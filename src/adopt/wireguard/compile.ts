@@ -54,14 +54,11 @@ export function adoptTunnels(tunnels: readonly FoundTunnel[], inventory: Invento
     entries,
     devices,
     members,
-    notes: [
-      ...notes,
-      ...ofDevices,
+    notes: [...notes, ...ofDevices, ...places.notes, ...optionNotes(members, devices)],
+    differences: [
       ...strayPeers(members, first, inventory, network),
-      ...places.notes,
-      ...optionNotes(members, devices),
+      ...differences(members, withEntries(inventory, entries)),
     ],
-    differences: differences(members, withEntries(inventory, entries)),
   };
 }
 

@@ -8,7 +8,7 @@ import type { Note } from '../entries.ts';
 import type { Member, MemberPeer } from './members.ts';
 import { ownAddresses } from './network.ts';
 
-/** What the role makes different from what runs; peers that the model does not know are told elsewhere. */
+/** What the role makes different from what runs, peers that the model does not know aside (`strayPeers`). */
 export function differences(members: readonly Member[], inventory: Inventory): Note[] {
   return members.flatMap((member) => {
     const host = inventory.hosts.get(member.host);
@@ -43,6 +43,9 @@ function ofInterface(member: Member, tunnel: Tunnel, { mtu, port }: { mtu: numbe
   const addresses = ownAddresses(member).toSorted().join(', ');
   const wanted = tunnel.addresses.map(canonicalAddress).toSorted().join(', ');
   return [
+    ...(running.mark === null
+      ? []
+      : [note(member, undefined, `firewall mark ${running.mark}`, 'none: the run refuses it')]),
     ...(addresses === wanted ? [] : [note(member, undefined, `addresses ${addresses}`, `addresses ${wanted}`)]),
     ...(running.mtu === mtu ? [] : [note(member, undefined, `MTU ${running.mtu}`, `MTU ${mtu}`)]),
     ...(!tunnel.listens || running.port === port

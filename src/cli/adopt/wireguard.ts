@@ -7,6 +7,7 @@ import { lookForTunnels } from '../../adopt/wireguard/look.ts';
 import type { Inventory } from '../../model/types.ts';
 import { defineProcedure, type Procedure } from '../../playbook/procedure.ts';
 import { FactLoader } from '../../remote/facts/loader.ts';
+import { visibleLine } from '../../report/visible.ts';
 import { type ExitCode, exitCodes, LabError } from '../../shared/errors.ts';
 import type { AdoptOptions } from '../adopt.ts';
 import { lockOf } from '../host-keys.ts';
@@ -31,9 +32,12 @@ export async function adoptWireguard(options: AdoptOptions): Promise<ExitCode> {
 
 function nextSteps({ entries, differences }: AdoptedTunnel): string[] {
   if (hasEntries(entries)) return ['put the entries into the inventory, and run this again: it compares then'];
-  const same =
-    differences.length === 0 ? 'the inventory says what is there' : 'the inventory has a place for all of it';
-  return [`${same}: lab adopt wireguard --apply takes it over, or lab run of a playbook with the role wireguard`];
+  const run = 'lab run of a playbook with the role wireguard';
+  return differences.length === 0
+    ? [`the inventory says what is there: lab adopt wireguard --apply takes it over, or ${run}`]
+    : [
+        `the inventory has a place for all of it: ${run} takes it over and makes these changes; --apply would refuse them`,
+      ];
 }
 
 /**
@@ -51,7 +55,7 @@ async function takeOver(
 ): Promise<ExitCode> {
   refuseChanges(adopted, errors);
   const hosts = adopted.members.map(({ host }) => host);
-  const exitCode = await operateProcedure(procedureFor(hosts, inventory), resolve(file), {
+  const exitCode = await operateProcedure(procedureFor(adopted, inventory), resolve(file), {
     ...options,
     limit: [hosts.join(',')],
     check: false,
@@ -79,7 +83,8 @@ function refuseChanges({ entries, differences, members }: AdoptedTunnel, errors:
   });
 }
 
-function procedureFor(hosts: readonly string[], inventory: Inventory): Procedure {
+function procedureFor({ members, notes }: AdoptedTunnel, inventory: Inventory): Procedure {
+  const hosts = members.map(({ host }) => host);
   return defineProcedure({
     name: 'adopt wireguard',
     inventory,
@@ -87,7 +92,7 @@ function procedureFor(hosts: readonly string[], inventory: Inventory): Procedure
     given: {},
     at: undefined,
     prepare: async (context) => ({
-      findings: [],
+      findings: notes.map(({ host, found, instead }) => `${host}: ${visibleLine(found)} → ${visibleLine(instead)}`),
       pending: [],
       outcome: () => 'taken over: keys, peers and interfaces are as they were',
       afterwards: 'lab adopt wireguard --apply goes on',

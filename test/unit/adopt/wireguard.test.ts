@@ -96,6 +96,27 @@ describe('a hub with a spoke and devices', () => {
     expect(adoptTunnels([vps, nas], inventoryOf()).differences).toEqual([]);
   });
 
+  it('tells of a peer of a spoke that nobody was read of as of a change, which it is', () => {
+    const strange = tunnel(
+      'nas',
+      ['Address = 10.8.0.2/32'],
+      [
+        { key: 'vps', allowed: '10.8.0.0/24', endpoint: '45.33.32.156:51820', keepalive: 25 },
+        { key: 'friend', allowed: '10.8.0.9/32' },
+      ],
+    );
+    expect(adoptTunnels([vps, strange], inventoryOf()).differences).toEqual([
+      expect.objectContaining({ host: 'nas', instead: expect.stringContaining('takes it out') }),
+    ]);
+  });
+
+  it('tells of a firewall mark, with which the run would stop in the middle', () => {
+    const marked = { ...nas, running: nas.running && { ...nas.running, mark: '0xca6c' } };
+    expect(adoptTunnels([vps, marked], inventoryOf()).differences).toEqual([
+      expect.objectContaining({ host: 'nas', found: 'firewall mark 0xca6c' }),
+    ]);
+  });
+
   it('shows nothing that the inventory has', () => {
     const { entries } = adoptTunnels([vps, nas], inventoryOf());
     const again = adoptTunnels([vps, nas], withEntries(inventoryOf(), entries));
