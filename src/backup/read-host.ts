@@ -62,7 +62,14 @@ async function readAtRest(session: Session, declaration: Declaration): Promise<R
     const contents = await contentsOf(session, before.entries);
     const after = await listOf(session, declaration);
     const moved = contents === undefined ? 'a file' : changedIn(before, after);
-    if (moved === undefined && contents !== undefined) return { entries: after.entries, contents };
+    const isWhole = before.isWhole && after.isWhole;
+    if (isWhole && moved === undefined && contents !== undefined) return { entries: after.entries, contents };
+    if (attempt === attempts && moved === undefined)
+      throw new LabError('READ_FAILED', `not all that the role ${declaration.role} keeps can be listed`, {
+        expected: 'find(1) and stat(1) to end without an error',
+        found: declaration.paths.join(', '),
+        hint: 'is there a disk with errors, or a file system that root may not read? find PATH shows it',
+      });
     if (attempt === attempts)
       throw new LabError('READ_FAILED', `what the role ${declaration.role} keeps changes all the time`, {
         expected: `nothing to be written there while it is read, once in ${attempts} times`,
@@ -75,6 +82,8 @@ async function readAtRest(session: Session, declaration: Declaration): Promise<R
 }
 
 interface Listing {
+  /** False when something could not be listed: it vanished, or cannot be read. */
+  readonly isWhole: boolean;
   readonly entries: readonly KeptEntry[];
   /** What a write changes even when it leaves the same content within the same second: path → time of the last change, inode. */
   readonly marks: ReadonlyMap<string, string>;
@@ -93,9 +102,10 @@ async function listOf(session: Session, declaration: Declaration): Promise<Listi
   const loader = new FactLoader(session);
   const list = (what: 'paths' | 'marks') =>
     loader.run(['sh', '-c', readOwnFile('backup/list.sh'), 'lab-backup', what, ...declaration.paths]);
-  const [{ stdout }, marks] = await Promise.all([list('paths'), list('marks')]);
+  const [{ stdout, exitCode }, marks] = await Promise.all([list('paths'), list('marks')]);
   const paths = [...new Set(stdout.split('\0').slice(0, -1))].filter((path) => keeps(declaration, path)).sort();
-  if (paths.length === 0) return { entries: [], marks: new Map() };
+  const isWhole = exitCode === 0 && marks.exitCode === 0;
+  if (paths.length === 0) return { entries: [], marks: new Map(), isWhole };
   const unclear = paths.find((path) => path.includes('\uFFFD'));
   if (unclear !== undefined)
     throw new LabError('READ_FAILED', 'a name is no UTF-8', { found: unclear, hint: 'rename it, or except it' });
@@ -105,6 +115,7 @@ async function listOf(session: Session, declaration: Declaration): Promise<Listi
   return {
     entries: facts.flatMap((fact) => entryOf(fact, declaration, !inside.has(fact.path))),
     marks: marksIn(marks.stdout),
+    isWhole,
   };
 }
 

@@ -5,7 +5,7 @@ import type { Inventory } from '../../model/types.ts';
 import { LabError } from '../../shared/errors.ts';
 import type { Adoption, Entries, Note } from '../entries.ts';
 import { withEntries } from '../with-entries.ts';
-import { devicesOf, type FoundDevice, strayPeers } from './devices.ts';
+import { declaredDevices, devicesOf, type FoundDevice, strayPeers } from './devices.ts';
 import { differences } from './differences.ts';
 import type { FoundTunnel } from './look.ts';
 import { chooseMembers, type Member } from './members.ts';
@@ -30,6 +30,7 @@ export function adoptTunnels(tunnels: readonly FoundTunnel[], inventory: Invento
   const { members, notes } = chooseMembers(tunnels, wanted);
   if (members.length === 0) throw nothingToAdopt(notes, wanted);
   const network = networkOfTunnel(members, inventory);
+  if (isBegun(tunnels, network, inventory)) return restOf(members, notes, inventory);
   const dials = dialledHosts(members);
   const gateways = gatewaysOf(members, dials);
   const [first] = gateways;
@@ -54,11 +55,30 @@ export function adoptTunnels(tunnels: readonly FoundTunnel[], inventory: Invento
     entries,
     devices,
     members,
-    notes: [...notes, ...ofDevices, ...places.notes, ...optionNotes(members, devices)],
-    differences: [
+    notes: [
+      ...notes,
+      ...ofDevices,
       ...strayPeers(members, first, inventory, network),
-      ...differences(members, withEntries(inventory, entries)),
+      ...places.notes,
+      ...optionNotes(members, devices),
     ],
+    differences: differences(members, withEntries(inventory, entries)),
+  };
+}
+
+/** The role has other hosts of the tunnel: the inventory describes all of it by now, these included. */
+function isBegun(tunnels: readonly FoundTunnel[], network: TunnelNetwork, { hosts }: Inventory): boolean {
+  return tunnels.some(({ host, isOurs }) => isOurs && hosts.get(host)?.addresses.has(network.name));
+}
+
+function restOf(members: readonly Member[], notes: readonly Note[], inventory: Inventory): AdoptedTunnel {
+  const devices = declaredDevices(members, inventory);
+  return {
+    entries: {},
+    devices,
+    members,
+    notes: [...notes, ...optionNotes(members, devices)],
+    differences: differences(members, inventory),
   };
 }
 

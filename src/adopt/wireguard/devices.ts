@@ -1,3 +1,6 @@
+import { matchedPeers } from '../../../roles/wireguard/found/match.ts';
+import { paramsFor } from '../../../roles/wireguard/host-params.ts';
+import { tunnelOf } from '../../../roles/wireguard/mesh.ts';
 import { contains, parseAddress, parsePrefix } from '../../model/ip-address.ts';
 import type { Inventory } from '../../model/types.ts';
 import type { Note } from '../entries.ts';
@@ -57,6 +60,19 @@ export function devicesOf(
       );
   }
   return { devices, notes };
+}
+
+/** Peers that are devices of the inventory. */
+export function declaredDevices(members: readonly Member[], inventory: Inventory): FoundDevice[] {
+  return members.flatMap(({ host, peers }) => {
+    const declared = inventory.hosts.get(host);
+    if (declared === undefined) return [];
+    const params = paramsFor(declared);
+    return matchedPeers(peers, tunnelOf(declared, inventory, params).peers, inventory, params).flatMap(
+      ([{ name, isDevice }, { publicKey, allowedIps }]) =>
+        isDevice ? [{ name, addresses: singleAddresses(allowedIps), publicKey, isDeclared: true }] : [],
+    );
+  });
 }
 
 /** Peers that only another member knows: devices dial the gateway. */

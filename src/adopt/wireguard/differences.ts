@@ -8,7 +8,7 @@ import type { Note } from '../entries.ts';
 import type { Member, MemberPeer } from './members.ts';
 import { ownAddresses } from './network.ts';
 
-/** What the role makes different from what runs, peers that the model does not know aside (`strayPeers`). */
+/** What the role makes different from what runs. */
 export function differences(members: readonly Member[], inventory: Inventory): Note[] {
   return members.flatMap((member) => {
     const host = inventory.hosts.get(member.host);
@@ -20,6 +20,11 @@ export function differences(members: readonly Member[], inventory: Inventory): N
       return [
         ...ofInterface(member, tunnel, params),
         ...pairs.flatMap(([peer, found]) => ofPeer(member, peer, found as MemberPeer)),
+        ...member.peers
+          .filter((found) => pairs.every(([, one]) => one !== found))
+          .map((found) =>
+            note(member, found, `peer ${found.publicKey}`, 'no peer: nobody of the inventory has its addresses'),
+          ),
         ...tunnel.peers
           .filter((peer) => !peer.isDevice && pairs.every(([one]) => one !== peer))
           .map(({ name }) => note(member, undefined, 'no peer', `a link with ${name}`)),

@@ -62,7 +62,8 @@ async function takeOver(
     guardSeconds: options.guardTimeout,
     given: {},
   });
-  if (exitCode === exitCodes.asDeclared) await rememberDevices(adopted, inventory, file);
+  // Also when one host of several failed: their gateway may be among those that were taken.
+  await rememberDevices(adopted, inventory, file);
   return exitCode;
 }
 

@@ -106,8 +106,19 @@ describe('a hub with a spoke and devices', () => {
       ],
     );
     expect(adoptTunnels([vps, strange], inventoryOf()).differences).toEqual([
-      expect.objectContaining({ host: 'nas', instead: expect.stringContaining('takes it out') }),
+      expect.objectContaining({ host: 'nas', instead: expect.stringContaining('no peer') }),
     ]);
+  });
+
+  it('proposes nothing where the role has other hosts of it, whose part of the inventory is right', () => {
+    const declared = withEntries(inventoryOf(), adoptTunnels([vps, nas], inventoryOf()).entries);
+    for (const [taken, left] of [[vps, nas] as const, [nas, vps] as const]) {
+      const ours = { ...taken, running: undefined, isOurs: true };
+      const { entries, differences, members, devices } = adoptTunnels([ours, left], declared);
+      expect({ entries, differences }).toEqual({ entries: {}, differences: [] });
+      expect(members.map(({ host }) => host)).toEqual([left.host]);
+      expect(devices.map(({ name }) => name)).toEqual(left === vps ? ['adas-phone', 'peer-10-8-0-4'] : []);
+    }
   });
 
   it('tells of a firewall mark, with which the run would stop in the middle', () => {
