@@ -12,14 +12,16 @@ export class HostNetwork implements AsyncDisposable {
     this.#prefix = prefix;
   }
 
-  static async create(): Promise<HostNetwork> {
+  /** @param options.ipv6 its hosts have an address of IPv6 as well, which the engine chooses */
+  static async create({ ipv6 = false } = {}): Promise<HostNetwork> {
     const label = `${testLabel}=${ownerOfThisProcess()}`;
     let problem = '';
     // A prefix that somebody else has is refused by the engine.
     for (let tries = 0; tries < 20; tries++) {
       const name = `labtest-${randomBytes(4).toString('hex')}`;
       const prefix = `172.30.${randomInt(256)}`;
-      const argv = ['docker', 'network', 'create', `--subnet=${prefix}.0/24`, `--label=${label}`, name];
+      const second = ipv6 ? ['--ipv6', `--subnet=fd77:${randomBytes(2).toString('hex')}::/64`] : [];
+      const argv = ['docker', 'network', 'create', `--subnet=${prefix}.0/24`, ...second, `--label=${label}`, name];
       const { exitCode, stderr } = await tryCommand(argv);
       if (exitCode === 0) return new HostNetwork(name, prefix);
       problem = stderr;

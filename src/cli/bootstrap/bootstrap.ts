@@ -1,4 +1,5 @@
 import { resolve } from 'node:path';
+import { canonicalAddress } from '../../model/ip-address.ts';
 import { projectRoot } from '../../model/project-root.ts';
 import { resolveInventory } from '../../model/resolve-inventory.ts';
 import type { Host, Inventory } from '../../model/types.ts';
@@ -177,9 +178,9 @@ function withHost(inventory: Inventory, host: Host): Inventory {
 }
 
 function wantedOf(target: Target, options: BootstrapOptions, file: string): Wanted {
-  const { name, group, join, sshFrom, identity } = options;
+  const { name, group, join, sshFrom, identity, firewall } = options;
   const identityFile = identity === undefined ? undefined : pathForInventory(identity, projectRoot(file));
-  return { name, groups: group, join, sshFrom, target, identityFile };
+  return { name, groups: group, join, sshFrom, firewall, target, identityFile };
 }
 
 /** The admin that the inventory has for this host, or one that is new. */
@@ -206,7 +207,7 @@ function knownHost(inventory: Inventory, name: string, { address }: Target): boo
   const host = inventory.hosts.get(name);
   const taken = host?.connection.address ?? (inventory.devices.has(name) ? 'a device' : undefined);
   if (taken === undefined) return false;
-  if (taken === address) return true;
+  if (canonicalAddress(taken) === canonicalAddress(address)) return true;
   throw new LabError('USAGE', `the inventory has "${name}" already`, {
     expected: `a host at ${address}, or another name`,
     found: taken,

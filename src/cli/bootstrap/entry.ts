@@ -1,7 +1,13 @@
-import { policyOf } from '../../../roles/firewall/policy.ts';
+import { insideOf, policyOf } from '../../../roles/firewall/policy.ts';
 import { openingsOf, throughPort } from '../../../roles/firewall/reach.ts';
 import type { Addition, Plain } from '../../model/edit/addition.ts';
-import { contains, parseAddress, parsePrefix } from '../../model/ip-address.ts';
+import {
+  contains,
+  formatPrefix,
+  networkOf as networkOfPrefix,
+  parseAddress,
+  parsePrefix,
+} from '../../model/ip-address.ts';
 import type { Inventory, Network } from '../../model/types.ts';
 import { LabError } from '../../shared/errors.ts';
 import { suggestion } from '../../shared/suggest.ts';
@@ -15,6 +21,8 @@ export interface Wanted {
   readonly join: readonly string[];
   /** Who may log in over SSH where no flow says it yet; default whoever can reach the address. */
   readonly sshFrom: readonly string[];
+  /** Whether it gets the firewall, which lets in nobody whom no flow names. */
+  readonly firewall: boolean;
   readonly target: Target;
   readonly identityFile: string | undefined;
 }
@@ -33,7 +41,7 @@ export async function withPlainHost(file: string, inventory: Inventory, wanted: 
  * parameters of the role base, and a flow for SSH, without which the firewall would let nobody in.
  *
  * @param plain as `withPlainHost` gives it
- * @throws LabError as `draftOf`; USAGE when the inventory declares other admins
+ * @throws LabError as `draftOf`; USAGE when the inventory declares other admins, or has no network that the machine is on
  */
 export async function hostDraft(file: string, plain: Inventory, wanted: Wanted, admin: Admin): Promise<Draft> {
   const declared = adminsOf(plain, wanted.name);
@@ -102,8 +110,12 @@ function checkTunnel(name: string, { networks }: Inventory): void {
 }
 
 /** A flow for SSH, when none lets in who is on the side of this address: the internet, or the network that it is on. */
-function sshFlow(inventory: Inventory, { name, target, sshFrom }: Wanted): Addition[] {
+function sshFlow(inventory: Inventory, { name, target, sshFrom, firewall }: Wanted): Addition[] {
   const network = networkOf(target.address, inventory);
+  if (network === undefined && sshFrom.length === 0 && isInside(target.address, inventory)) {
+    if (firewall) throw noNetwork(target.address);
+    return [];
+  }
   const there = network === undefined || network.public ? 'internet' : network.name;
   const openings = throughPort(openingsOf(policyOf(inventory), inventory), target.port, 'tcp');
   const open = openings.some(({ from, to }) => to.name === name && from.name === there);
@@ -111,6 +123,22 @@ function sshFlow(inventory: Inventory, { name, target, sshFrom }: Wanted): Addit
   const from = sshFrom.length > 0 ? sshFrom : [there];
   const value = { from: from.length === 1 ? (from[0] as string) : from, to: name, ports: target.port };
   return [{ section: 'flows', value: { ...value, reason: 'administration, by key' } }];
+}
+
+/** Nobody on the internet has such an address, so a flow from there would not let in whoever is next to it. */
+function isInside(address: string, inventory: Inventory): boolean {
+  return parseAddress(address) !== undefined && insideOf(inventory).has(address);
+}
+
+function noNetwork(address: string): LabError {
+  const around = parsePrefix(`${address}/${address.includes(':') ? 64 : 24}`);
+  const example = around === undefined ? address : formatPrefix(networkOfPrefix(around));
+  return new LabError('USAGE', `the inventory has no network with ${address}, which is none of the internet`, {
+    path: ['networks'],
+    expected: 'a network that it is on: whoever is there may log in',
+    found: 'none',
+    hint: `networks: { home: { prefixes: '${example}' } }; or --ssh-from NAMES says who may, or --no-firewall; nothing was changed`,
+  });
 }
 
 function otherAdmins(file: string, name: string, declared: readonly { readonly name: string }[]): LabError {

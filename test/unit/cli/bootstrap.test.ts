@@ -1,8 +1,12 @@
-import { homedir } from 'node:os';
-import { describe, expect, it } from 'vitest';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { homedir, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { cloudConfig } from '../../../src/cli/bootstrap/cloud-init.ts';
+import { hostDraft, type Wanted, withPlainHost } from '../../../src/cli/bootstrap/entry.ts';
 import { adminName, parseTarget, pathForInventory } from '../../../src/cli/bootstrap/request.ts';
+import { resolveInventory } from '../../../src/model/resolve-inventory.ts';
 import { saysExpired } from '../../../src/transport/expired-password.ts';
 
 describe('the machine', () => {
@@ -31,6 +35,44 @@ describe('the admin', () => {
     expect(() => adminName('root', 'root', [])).toThrow(expect.objectContaining({ code: 'USAGE' }));
     expect(() => adminName('Ada L', 'root', [])).toThrow(expect.objectContaining({ code: 'USAGE' }));
   });
+});
+
+describe('who may log in over SSH from then on', () => {
+  const admin = { name: 'ada', keys: ['ssh-ed25519 AAAA ada'] };
+  let folder: string;
+  beforeAll(() => {
+    folder = mkdtempSync(join(tmpdir(), 'lab-bootstrap-'));
+  });
+  afterAll(() => rmSync(folder, { recursive: true }));
+  const flowsFor = async (address: string, more: Partial<Wanted> = {}) => {
+    const file = join(folder, 'index.yml');
+    writeFileSync(file, 'networks:\n  home: { prefixes: 192.168.1.0/24 }\n');
+    const target = { user: 'root', address, port: 22 };
+    const given = { name: 'vps1', groups: [], join: [], sshFrom: [], firewall: true, identityFile: undefined, target };
+    const wanted: Wanted = { ...given, ...more };
+    const plain = await withPlainHost(file, resolveInventory({ hosts: {} }, { at: undefined }), wanted);
+    const { inventory } = await hostDraft(file, plain, wanted, admin);
+    return inventory.flows.map(({ from }) => from.map((one) => ('name' in one ? one.name : one.kind)));
+  };
+
+  it('is the internet for a public address, its network for one of the inventory', async () => {
+    expect(await flowsFor('203.0.113.10')).toEqual([['internet']]);
+    expect(await flowsFor('2a01:4f8::10')).toEqual([['internet']]);
+    expect(await flowsFor('192.168.1.7')).toEqual([['home']]);
+    expect(await flowsFor('vps.example.dev')).toEqual([['internet']]);
+  });
+
+  it.each(['10.1.2.3', 'fd77::3'])(
+    'is not known for %s, of no network: that is said before anything is done',
+    async (address) => {
+      await expect(flowsFor(address)).rejects.toMatchObject({
+        code: 'USAGE',
+        details: { hint: expect.stringMatching(/prefixes: '(10\.1\.2\.0\/24|fd77::\/64)'/) },
+      });
+      expect(await flowsFor(address, { firewall: false })).toEqual([]);
+      expect(await flowsFor(address, { sshFrom: ['home'] })).toEqual([['home']]);
+    },
+  );
 });
 
 it('writes the path of a key as an inventory reads it', () => {
