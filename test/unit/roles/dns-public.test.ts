@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { renderKnot } from '../../../roles/dns/public/authoritative/render.ts';
+import { knot } from '../../../roles/dns/public/authoritative/resource.ts';
 import { changesOf } from '../../../roles/dns/public/changes.ts';
 import { authoritative, zones } from '../../../roles/dns/public/params.ts';
 import { linesOf, type RecordSet, setsIn } from '../../../roles/dns/public/record-set.ts';
@@ -282,4 +283,18 @@ it('the firewall lets strangers ask a host that serves a zone, and no other', ()
     'internet vps tcp',
   ]);
   expect(policyOf(model).permits.some(({ ports }) => ports.some(({ first }) => first === 53))).toBe(false);
+});
+
+describe('a server of zones that does not run yet', () => {
+  const zones = [{ name: 'example.dev', nameservers: ['ns1.example.dev.'], contact: 'root.example.dev.' }];
+  const { resourceType, props } = knot({ config: 'x', zones });
+  const changes = (isKept: boolean) =>
+    resourceType.diff(props, { before: null, isRunning: false, isKept, servers: new Map([['example.dev', '']]) });
+
+  it('may have them all the same, put back from a backup: they are not told as absent', () => {
+    const zone = (isKept: boolean) => changes(isKept).find(({ attribute }) => attribute === 'zone example.dev');
+    expect(zone(false)).toMatchObject({ before: null, after: 'name servers ns1.example.dev.' });
+    expect(zone(true)).toMatchObject({ before: expect.stringContaining('kept') });
+    expect(zone(true)?.revert).toEqual([{ do: 'restore', path: '/etc/lab/dns/example.dev.ds' }]);
+  });
 });

@@ -33,8 +33,9 @@ running() { knotc status >/dev/null 2>&1; }
 # The name servers of a zone, sorted, on one line; nothing when the zone has not begun.
 servers() { knotc zone-read "$1" @ NS 2>/dev/null | awk '$(NF - 1) == "NS" { print tolower($NF) }' | sort | tr '\n' ' ' | sed 's/ $//'; }
 
+# A server that does not run yet may have zones all the same: they were put back from a backup.
 look() {
-	! running || echo running
+	if running; then echo running; elif [ -s /var/lib/knot/journal/data.mdb ]; then echo kept; fi
 	for zone; do printf 'zone %s %s\n' "$zone" "$(servers "$zone")"; done
 }
 
@@ -52,6 +53,10 @@ make() {
 	zone=$1 contact=$2
 	shift 2
 	running || fail 'Knot does not run' 'systemctl status knot'
+	if [ "$(servers "$zone")" = "$(printf '%s\n' "$@" | sort | tr '\n' ' ' | sed 's/ $//')" ]; then
+		delegation "$zone"
+		return
+	fi
 	knotc zone-begin "$zone" >/dev/null
 	trap 'knotc zone-abort "$zone" >/dev/null 2>&1 || :' EXIT
 	if [ -z "$(servers "$zone")" ]; then
@@ -63,8 +68,12 @@ make() {
 	for name; do knotc zone-set "$zone" @ 3600 NS "$name" >/dev/null; done
 	knotc zone-commit "$zone" >/dev/null
 	trap - EXIT
-	# For the parent: whoever sells the domain takes it.
-	runuser -u knot -- keymgr "$zone" ds 2>/dev/null | grep ' DS ' >"/etc/lab/dns/$zone.ds" || rm -f "/etc/lab/dns/$zone.ds"
+	delegation "$zone"
+}
+
+# For the parent: whoever sells the domain takes it.
+delegation() {
+	runuser -u knot -- keymgr "$1" ds 2>/dev/null | grep ' DS ' >"/etc/lab/dns/$1.ds" || rm -f "/etc/lab/dns/$1.ds"
 }
 
 case $verb in

@@ -73,6 +73,7 @@ export const knot = defineResource({
     return {
       before: content === null ? null : Buffer.from(content).toString(),
       isRunning: lines.includes('running'),
+      isKept: lines.includes('kept'),
       servers: new Map(
         lines.flatMap((line) => {
           const [word, zone = '', ...names] = line.trim().split(' ');
@@ -81,7 +82,7 @@ export const knot = defineResource({
       ),
     };
   },
-  diff({ config, zones }, { before, isRunning, servers }): readonly Change[] {
+  diff({ config, zones }, { before, isRunning, isKept, servers }): readonly Change[] {
     const changes: Change[] = [];
     if (before !== config) {
       const verb = listensIn(before) === listensIn(config) ? 'reload' : 'restart';
@@ -113,13 +114,13 @@ export const knot = defineResource({
       if (has === [...nameservers].sort().join(' ')) continue;
       changes.push({
         attribute: `zone ${name}`,
-        before: has === '' ? null : `name servers ${has}`,
+        before: has !== '' ? `name servers ${has}` : isKept ? 'what is kept of it, told when the server runs' : null,
         after: `name servers ${nameservers.join(' ')}`,
         apply: [script('make', name, contact, ...nameservers)],
         // What others may rely on by now stays: the zone is empty then, and its keys are those that the parent knows.
         revert:
           has === ''
-            ? [{ do: 'remove', path: `/etc/lab/dns/${name}.ds` }]
+            ? [{ do: 'restore', path: `/etc/lab/dns/${name}.ds` }]
             : [script('make', name, contact, ...has.split(' '))],
         predicts: unsettled,
       });
