@@ -33,6 +33,7 @@ export async function examineHost(session: Session, host: Host, isInTunnel: bool
   const skewSeconds = Math.round(Number(first(look, 'clock') ?? 0) - Date.now() / 1000);
   const findings = [
     ...systemFindings(host, body('system'), look),
+    ...cutOffFindings(look),
     ...lookFindings(look, isInTunnel),
     ...clockFindings(look, skewSeconds),
     ...stateFindings(host, body('state')),
@@ -101,6 +102,19 @@ function systemFindings(host: Host, system: string, look: Look): Finding[] {
 }
 
 const oldestSystemd = 241;
+
+/** What was not looked at is not well. */
+function cutOffFindings(look: Look): Finding[] {
+  if (look.has('end')) return [];
+  return [
+    bad(
+      'look-cut-off',
+      'not all of it could be looked at: the host did not answer to the end',
+      'what is missing here may be what is wrong',
+      'look for what hangs there (ps, dmesg), and say the same again',
+    ),
+  ];
+}
 
 /** Pure: what the lines of `look.sh` come to. */
 export function lookFindings(look: Look, isInTunnel: boolean): Finding[] {

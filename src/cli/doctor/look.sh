@@ -76,4 +76,4 @@ for family in ip ip6; do
   [ -s "/proc/net/${family}_tables_names" ] || continue
   has "${family}tables-legacy-save" && "${family}tables-legacy-save" 2>/dev/null | grep -q '^-A' && say firewall iptables-legacy
 done
-exit 0
+say end yes

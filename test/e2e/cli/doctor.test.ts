@@ -65,6 +65,55 @@ it('finds nothing on a machine and a host that are well', async () => {
   });
 });
 
+it('tells what a run has left, and who is at work', async () => {
+  // A process stands for the stage, and for the guard: its number and birth, as lab notes them.
+  await host.sh(`run=20261127T000000Z-abcdef; state=/var/lib/lab/runs/$run; mkdir -p $state /var/lib/lab/pending
+    echo $run >/var/lib/lab/last-run; echo 'interrupted 2026-11-27T00:00:10Z' >$state/state
+    echo 'restart unit:nginx.service' >/var/lib/lab/pending/x`);
+  expect(troubles((await doctor('alpha')).hosts.alpha)).toEqual(['restarts-pending', 'run-interrupted']);
+  await host.sh(`state=/var/lib/lab/runs/20261127T000000Z-abcdef; birth() { sed 's/^.*) //' /proc/$1/stat | cut -d ' ' -f 20; }
+    setsid sleep 600 >/dev/null 2>&1 </dev/null & echo "$! $(birth $!)" >$state/pid
+    printf 'run=%s\nboot=%s\nwho=ada@laptop\nsince=2026-11-27T00:00:00Z\n' 20261127T000000Z-abcdef "$(cat /proc/sys/kernel/random/boot_id)-$(birth 1)" >/var/lib/lab/lock
+    rm -r /var/lib/lab/pending $state/state`);
+  expect(troubles((await doctor('alpha')).hosts.alpha)).toEqual(['run-under-way']);
+  await host.sh('cd /var/lib/lab/runs/20261127T000000Z-abcdef; mv pid guardian');
+  expect(troubles((await doctor('alpha')).hosts.alpha)).toEqual(['guard-pending']);
+  await host.sh('kill $(cut -d " " -f 1 /var/lib/lab/runs/*/guardian); rm -r /var/lib/lab');
+});
+
+it('tells of a login without rights, of programs that are missing, of a look that ends early', async () => {
+  project.write('inventory/plain.yml', project.read('inventory/ada.yml').replace('become: sudo', 'become: none'));
+  const { stdout } = await project.lab(['doctor', '-i', 'inventory/plain.yml', '--output', 'json']);
+  expect(troubles((JSON.parse(stdout) as Report).hosts.alpha)).toContain('not-root');
+  await host.sh(
+    "mv /usr/bin/mktemp /usr/bin/mktemp.away; printf '#!/bin/sh\nread -r _ _ _ parent _ </proc/$PPID/stat; kill -9 $parent\n' >/usr/local/bin/dpkg; chmod 755 /usr/local/bin/dpkg",
+  );
+  const found = troubles((await doctor('alpha')).hosts.alpha);
+  await host.sh('mv /usr/bin/mktemp.away /usr/bin/mktemp; rm /usr/local/bin/dpkg');
+  expect(found).toEqual(['look-cut-off', 'programs-missing']);
+});
+
+it('takes its own clock for wrong when all hosts agree against it, and names a key that is none', async () => {
+  const login = `user: root, identityFile: ${host.identityFile}`;
+  project.write('broken', '-----BEGIN OPENSSH PRIVATE KEY-----\nbm9uZQ==\n-----END OPENSSH PRIVATE KEY-----\n');
+  chmodSync(join(project.root, 'broken'), 0o600);
+  // No two hosts of an inventory have one address: the other one has it by the configuration of SSH.
+  const alias = join(project.root, 'alias');
+  project.write('alias', `Host beta\n  HostName ${host.address}\n`);
+  const two = `  alpha: { address: ${host.address}, ssh: { ${login} } }\n  beta: { address: beta, ssh: { ${login}, configFile: ${alias} } }\n`;
+  const key = `  gamma: { address: 127.0.0.1, ssh: { identityFile: ${join(project.root, 'broken')} } }\n`;
+  project.write('two/index.yml', `hosts:\n${two}${key}`);
+  project.write('two/lab.lock.yml', lockFile({ alpha: host, beta: host }));
+  await host.sh(
+    `printf '#!/bin/sh\\n[ "$1" = +%%s ] && echo $(($(/usr/bin/date +%%s) + 500)) || exec /usr/bin/date "$@"\\n' >/usr/local/bin/date; chmod 755 /usr/local/bin/date`,
+  );
+  const { stdout } = await project.lab(['doctor', 'alpha:beta', '-i', 'two/index.yml', '--output', 'json']);
+  await host.sh('rm /usr/local/bin/date');
+  const { controller, hosts } = JSON.parse(stdout) as Report;
+  expect(troubles(controller)).toEqual(['key-unusable', 'own-clock']);
+  expect(troubles(hosts.beta)).toEqual(['clock-off']);
+});
+
 it('names what keeps a login from being root', async () => {
   const firstOf = async (user: (typeof users)[number]) => {
     const { stdout } = await project.lab(['doctor', '-i', `inventory/${user}.yml`, '--output', 'json']);

@@ -48,13 +48,6 @@ const run = async (...more: string[]) => {
   return { exitCode, stderr, finished, changed };
 };
 
-/** @returns the run that it was */
-async function rollback(...what: string[]): Promise<string> {
-  const { exitCode, stdout, stderr } = await project.lab(['rollback', ...what, '--output', 'json']);
-  expect({ exitCode, said: stdout + stderr }).toMatchObject({ exitCode: 0 });
-  return String(eventsOf(stdout).find(({ event }) => event === 'run-started')?.run);
-}
-
 /** As a person at another machine. */
 function ssh(...argv: string[]): Promise<{ code: number; output: string }> {
   const options = [
@@ -180,19 +173,8 @@ describe('the strict level', { timeout: 120_000 }, () => {
   const traces = (text: string) =>
     text.split('\n').filter((line) => !/shadow|\.pwd\.lock|opasswd|__pycache__|\/var\/lib\/aide/.test(line));
 
-  it('is taken back by a rollback, and that by another one', async () => {
-    await host.sh('fail2ban-client unban --all');
-    const hardened = await files();
-    const run = await rollback('base');
-    expect(await host.sh('sysctl -n net.ipv4.tcp_rfc1337; systemctl is-active fail2ban || :')).toBe('0\ninactive\n');
-    await host.sh("echo 'ada:Old-and-6-horses' | chpasswd");
-    expect(traces(await files())).toEqual(traces(before));
-    await rollback('--run', run);
-    expect(traces(await files())).toEqual(traces(hardened));
-    expect(await host.sh('systemctl is-active fail2ban')).toBe('active\n');
-  });
-
   it('is gone without a trace when the level is taken away', async () => {
+    await host.sh('fail2ban-client unban --all');
     project.write('playbooks/site.ts', site('none'));
     expect(await run('--prune')).toMatchObject({ exitCode: 0 });
     expect(await host.sh('sysctl -n net.ipv4.tcp_rfc1337')).toBe('0\n');
