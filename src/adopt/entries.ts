@@ -1,4 +1,5 @@
 import type { InventoryInput } from '../model/input.ts';
+import { typeScriptString } from '../shared/typescript-string.ts';
 
 /** What an inventory would have to hold to reproduce what is there: plain values, in the form that a person writes. */
 export type Entries = Partial<Pick<InventoryInput, 'params' | 'networks' | 'hosts' | 'devices' | 'services' | 'flows'>>;
@@ -74,8 +75,6 @@ function key(name: string): string {
   return /^[A-Za-z_$][\w$]*$/.test(name) ? name : quoted(name);
 }
 
-/** JSON escapes whatever could end the string or the line. */
 function quoted(text: string): string {
-  const inner = JSON.stringify(text).slice(1, -1).replaceAll('\\"', '"').replaceAll("'", "\\'");
-  return `'${inner.replaceAll('\u2028', '\\u2028').replaceAll('\u2029', '\\u2029')}'`;
+  return `'${typeScriptString(text, "'")}'`;
 }

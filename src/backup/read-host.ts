@@ -3,6 +3,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import type { FileFact } from '../remote/facts/contract.ts';
 import { FactLoader } from '../remote/facts/loader.ts';
 import type { Session } from '../remote/session.ts';
+import { showSize } from '../report/quantities.ts';
 import { LabError } from '../shared/errors.ts';
 import { readOwnFile } from '../shared/own-package.ts';
 import { quote } from '../shared/quote.ts';
@@ -12,6 +13,8 @@ import { foldersAbove } from './path-pattern.ts';
 
 /** Bytes that are asked for at once. */
 const pieceBytes = 4 * 1024 * 1024;
+/** Of all that one declaration keeps, in bytes: it is held in memory. */
+const mostBytes = 2 * 1024 ** 3;
 /** How often is tried to read what changes meanwhile, and how long is waited before it is tried again. */
 const attempts = 5;
 const pauseMs = 1000;
@@ -58,6 +61,7 @@ interface Read {
 
 async function readAtRest(session: Session, declaration: Declaration): Promise<Read> {
   let before = await listOf(session, declaration);
+  refuseTooLarge(before.entries, declaration);
   for (let attempt = 1; ; attempt++) {
     const contents = await contentsOf(session, before.entries);
     const after = await listOf(session, declaration);
@@ -79,6 +83,18 @@ async function readAtRest(session: Session, declaration: Declaration): Promise<R
     await pause(pauseMs);
     before = await listOf(session, declaration);
   }
+}
+
+/** A sparse file, or what a host only says, is not asked for. */
+function refuseTooLarge(entries: readonly KeptEntry[], { role }: Declaration): void {
+  const bytes = entries.reduce((sum, { size }) => sum + size, 0);
+  if (bytes <= mostBytes) return;
+  const [largest] = entries.toSorted((a, b) => b.size - a.size);
+  throw new LabError('READ_FAILED', `what the role ${role} keeps is too large for a backup`, {
+    expected: `at most ${showSize(mostBytes)}`,
+    found: `${showSize(bytes)}, of which ${largest?.path} has ${showSize(largest?.size ?? 0)}`,
+    hint: 'keep keys and small state here (except: leaves something out), and data with a program for backups of data',
+  });
 }
 
 interface Listing {

@@ -4,6 +4,7 @@ import { resolve } from 'node:path';
 import { type Command, Option } from 'commander';
 import type { BackupResult } from '../backup/take-backup.ts';
 import { projectRoot } from '../model/project-root.ts';
+import { visibleLine } from '../report/visible.ts';
 import { exitCodes } from '../shared/errors.ts';
 import { reachHosts } from './endpoints.ts';
 import { identityOptions } from './identity-options.ts';
@@ -125,8 +126,10 @@ async function show(file: string, { output }: Options): Promise<number> {
     return exitCodes.asDeclared;
   }
   for (const line of contentLines(manifest)) process.stdout.write(`${line}\n`);
-  for (const [host, why] of Object.entries(manifest.missing)) process.stdout.write(`\n${host} is missing: ${why}\n`);
-  process.stderr.write(`whole; made ${manifest.madeAt} by lab ${manifest.madeBy}, of ${manifest.project}\n`);
+  for (const [host, why] of Object.entries(manifest.missing))
+    process.stdout.write(`\n${visibleLine(`${host} is missing: ${why}`)}\n`);
+  const { madeAt, madeBy, project } = manifest;
+  process.stderr.write(`${visibleLine(`whole; made ${madeAt} by lab ${madeBy}, of ${project}`)}\n`);
   return exitCodes.asDeclared;
 }
 

@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import type { HostRestore } from '../backup/restore.ts';
 import type { Host } from '../model/types.ts';
+import { visibleLine } from '../report/visible.ts';
 import { run } from '../runner/run.ts';
 import { LabError } from '../shared/errors.ts';
 import type { HostKey } from '../transport/contract.ts';
@@ -127,6 +128,6 @@ function tellWhatIsLeftOut(restores: ReadonlyMap<string, HostRestore>): void {
     const [first, ...others] = leftOut;
     if (first === undefined) continue;
     const more = others.length === 0 ? '' : ` and ${others.length} more`;
-    process.stderr.write(`${host}: left out, as no role keeps it now: ${first}${more}\n`);
+    process.stderr.write(`${host}: left out, as no role keeps it now: ${visibleLine(first)}${more}\n`);
   }
 }

@@ -1,6 +1,6 @@
 import type { Host } from '../../model/types.ts';
 import { asLabError, LabError } from '../../shared/errors.ts';
-import { Secret } from '../../shared/secret.ts';
+import { reveal, Secret } from '../../shared/secret.ts';
 import type { Connection, ConnectionSettings } from '../../transport/contract.ts';
 import { changeExpiredPassword, saysExpired } from '../../transport/expired-password.ts';
 import { collect } from '../../transport/index.ts';
@@ -65,9 +65,20 @@ async function giveNewPassword(connection: Connection, host: Host, options: Firs
   if (current === undefined) throw needed(host, passwordVariables.login, 'the password as it is now');
   const next = fromEnvironment(passwordVariables.next) ?? (process.stdin.isTTY ? await askedTwice(user) : undefined);
   if (next === undefined) throw needed(host, passwordVariables.next, 'a new password');
+  refuseUntypable(next);
   await changeExpiredPassword(connection, current, next);
   options.say('changed');
   return next;
+}
+
+/** At a terminal a control character is a key, such as Enter, and the password another one than was given. */
+function refuseUntypable(password: Secret): void {
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what this is about
+  if (!/[\u0000-\u001f\u007f]/.test(reveal(password))) return;
+  throw new LabError('USAGE', 'the new password holds what cannot be typed', {
+    expected: `a password on one line, without control characters, in ${passwordVariables.next}`,
+    found: 'a line break, a tab, or another control character',
+  });
 }
 
 function needed({ name, connection }: Host, variable: string, expected: string): LabError {

@@ -80,16 +80,18 @@ function systemFindings(host: Host, system: string, look: Look): Finding[] {
       ),
     );
   const systemd = Number(first(look, 'systemd'));
-  if (!look.has('systemd'))
-    findings.push(
-      warning(
-        'no-systemd',
-        'it does not run systemd',
-        'units, timers and most roles need it; files, packages and users work',
-        'keep roles with units off this host, or install a system with systemd',
-      ),
-    );
-  else if (systemd < oldestSystemd)
+  if (!look.has('systemd')) {
+    // What was not looked at may be there.
+    if (look.has('end'))
+      findings.push(
+        warning(
+          'no-systemd',
+          'it does not run systemd',
+          'units, timers and most roles need it; files, packages and users work',
+          'keep roles with units off this host, or install a system with systemd',
+        ),
+      );
+  } else if (systemd < oldestSystemd)
     findings.push(
       warning(
         'old-system',
@@ -177,7 +179,7 @@ export function lookFindings(look: Look, isInTunnel: boolean): Finding[] {
         `on the host: systemctl status ${quote(failed[0] ?? '')}; systemctl reset-failed when it is of no matter`,
       ),
     );
-  if (isInTunnel) findings.push(...tunnelFindings(first(look, 'wireguard')));
+  if (isInTunnel && look.has('wireguard')) findings.push(...tunnelFindings(first(look, 'wireguard')));
   return [...findings, ...firewallFindings(look)];
 }
 

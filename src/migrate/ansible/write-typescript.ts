@@ -1,4 +1,5 @@
 import { SecretReference } from '../../model/yaml-document.ts';
+import { typeScriptString } from '../../shared/typescript-string.ts';
 
 const width = 120;
 
@@ -72,7 +73,6 @@ function property(key: string): string {
 
 /** A string literal: single quotes, unless double ones need fewer escapes. */
 function text(value: string): string {
-  const escaped = JSON.stringify(value);
-  if (value.includes("'") && !value.includes('"')) return escaped;
-  return `'${escaped.slice(1, -1).replaceAll('\\"', '"').replaceAll("'", "\\'")}'`;
+  const quote = value.includes("'") && !value.includes('"') ? '"' : "'";
+  return `${quote}${typeScriptString(value, quote)}${quote}`;
 }

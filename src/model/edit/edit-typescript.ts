@@ -1,5 +1,6 @@
 import { createRequire } from 'node:module';
 import type ts from 'typescript';
+import { typeScriptString } from '../../shared/typescript-string.ts';
 import { findCall, literalOf, nameOf, type TypeScript } from '../locate-in-typescript.ts';
 import { type Addition, notWrittenOut, type Plain } from './addition.ts';
 
@@ -102,6 +103,5 @@ function keyOf(name: string): string {
 }
 
 function stringOf(value: string): string {
-  const escaped = JSON.stringify(value).slice(1, -1).replaceAll('\\"', '"').replaceAll("'", "\\'");
-  return `'${escaped}'`;
+  return `'${typeScriptString(value, "'")}'`;
 }
