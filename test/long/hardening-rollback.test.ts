@@ -36,7 +36,9 @@ async function files(): Promise<string[]> {
     '/var/log',
     '/var/cache',
   ]);
-  return all.split('\n').filter((line) => !/shadow|\.pwd\.lock|opasswd|__pycache__|\/var\/lib\/aide|status-old/.test(line));
+  return all
+    .split('\n')
+    .filter((line) => !/shadow|\.pwd\.lock|opasswd|__pycache__|\/var\/lib\/aide|status-old/.test(line));
 }
 
 /** @returns the run that it was */
