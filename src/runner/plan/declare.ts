@@ -12,7 +12,7 @@ import { problemsOf } from '../../shared/schema-problems.ts';
 import { reveal, Secret } from '../../shared/secret.ts';
 import { suggestion } from '../../shared/suggest.ts';
 import { ExportStore, ExportView, noMemory } from '../exports.ts';
-import { declareAgain } from './declared-again.ts';
+import { declareAgain, watchedBy } from './declared-again.ts';
 import { otherDeclaration, refusePathConflicts } from './path-conflicts.ts';
 
 /** A resource with where in the playbook it stands. */
@@ -182,12 +182,6 @@ function add(into: Map<string, Declared>, tree: ResourceTree, role: string | nul
 function sameProps(a: unknown, b: unknown): boolean {
   const values = (of: unknown) => secretsIn(of).map(reveal);
   return isDeepStrictEqual(a, b) && isDeepStrictEqual(values(a), values(b));
-}
-
-/** Keys of the resources whose changes trigger this one. */
-export function watchedBy(resource: Resource): readonly string[] {
-  const { restartOn = [], reloadOn = [], runOn = [] } = resource.options;
-  return [...restartOn, ...reloadOn, ...runOn].map((watched) => `${watched.type}:${watched.id}`);
 }
 
 function select(all: readonly Declared[], { tags, skipTags, startAt }: DeclareOptions): readonly Declared[] {

@@ -1,6 +1,6 @@
 import type { Resource } from '../../resources/contract.ts';
 import { LabError } from '../../shared/errors.ts';
-import { type Declared, watchedBy } from './declare.ts';
+import type { Declared } from './declare.ts';
 import { otherDeclaration } from './path-conflicts.ts';
 
 /**
@@ -42,4 +42,10 @@ function inBetween(between: Declared, known: Declared, again: Declared): LabErro
     found: otherDeclaration(known),
     hint: 'declare it once, after all that it watches',
   });
+}
+
+/** Keys of the resources whose changes trigger this one. */
+export function watchedBy(resource: Resource): readonly string[] {
+  const { restartOn = [], reloadOn = [], runOn = [] } = resource.options;
+  return [...restartOn, ...reloadOn, ...runOn].map((watched) => `${watched.type}:${watched.id}`);
 }

@@ -3,7 +3,8 @@ import * as lab from '../../../src/index.ts';
 import { resolveInventory } from '../../../src/model/resolve-inventory.ts';
 import type { Play, Playbook } from '../../../src/playbook/contract.ts';
 import type { ResourceTree } from '../../../src/resources/contract.ts';
-import { type Declared, declareHost, watchedBy } from '../../../src/runner/plan/declare.ts';
+import { type Declared, declareHost } from '../../../src/runner/plan/declare.ts';
+import { watchedBy } from '../../../src/runner/plan/declared-again.ts';
 
 /** Two roles on one host; no host is there. */
 function declare(
