@@ -14,7 +14,9 @@ export function register(program: Command): void {
   program
     .command('init')
     .argument('[folder]', 'where; made when it is not there', '.')
-    .description('write a repository for your homelab: inventory, playbook and an example role')
+    .description(
+      'write a repository for your homelab: a server and a machine at home in one tunnel, and a role of your own',
+    )
     .option('--yaml', 'inventory in YAML instead of TypeScript')
     .addHelpText(
       'after',
@@ -122,9 +124,11 @@ function nextSteps(target: string, { yaml }: Options): string[] {
     'Next:',
     ...(folder === '' ? [] : [`  cd ${quote(folder)}`]),
     '  npm install',
-    `  your hosts and their addresses into inventory/index.${yaml ? 'yml' : 'ts'}`,
+    `  the addresses of your two machines into inventory/index.${yaml ? 'yml' : 'ts'}`,
     '  npx lab inventory                     what is declared',
     '  npx lab doctor                        can every host be reached and managed?',
     '  npx lab run site.ts --check --diff    what would change',
+    '  npx lab run site.ts                   the tunnel of the two',
+    '  npx lab status wireguard              is it up?',
   ];
 }
