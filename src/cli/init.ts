@@ -65,7 +65,7 @@ function refuseToOverwrite(target: string, files: readonly string[]): void {
   );
   if (inTheWay.length === 0) return;
   throw new LabError('USAGE', 'this folder is a homelab already: nothing was written', {
-    expected: 'a folder without inventory, playbook site.ts and role motd',
+    expected: 'a folder without an inventory and the playbooks and the role that init writes',
     found: inTheWay.map((file) => join(relative(process.cwd(), target), file)).join(', '),
     hint: 'lab init ANOTHER-FOLDER, or move these files away',
   });

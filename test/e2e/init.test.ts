@@ -59,6 +59,11 @@ beforeAll(async () => {
   for (const cwd of [home, yamlHome]) {
     edit(join(cwd, 'playbooks/site.ts'), '// import', 'import');
     edit(join(cwd, 'playbooks/site.ts'), '// { name', '{ name');
+    edit(
+      join(cwd, `inventory/index.${cwd === home ? 'ts' : 'yml'}`),
+      cwd === home ? '// devices' : '# devices',
+      'devices',
+    );
   }
 }, 600_000);
 
@@ -108,8 +113,16 @@ describe('the repository', () => {
     expect(events.at(-1)).toMatchObject({ event: 'run-finished', exitCode: 3 });
   });
 
-  test('with an inventory in YAML passes the type check', async () => {
-    const { exitCode, stderr } = await lab(yamlHome, 'run', 'site.ts', '--limit', 'nobody');
+  test.each(['site.ts', 'rotate-keys.ts', 'upgrade.ts'])(
+    'with an inventory in YAML passes the type check: %s',
+    async (playbook) => {
+      const { exitCode, stderr } = await lab(yamlHome, 'run', playbook, '--limit', 'nobody');
+      expect({ exitCode, stderr }).toMatchObject({ exitCode: 4, stderr: expect.stringContaining('HOST_PATTERN') });
+    },
+  );
+
+  test.each(['rotate-keys.ts', 'upgrade.ts'])('passes the type check with its procedures: %s', async (playbook) => {
+    const { exitCode, stderr } = await lab(home, 'run', playbook, '--check', '--limit', 'nobody');
     expect({ exitCode, stderr }).toMatchObject({ exitCode: 4, stderr: expect.stringContaining('HOST_PATTERN') });
   });
 

@@ -18,6 +18,16 @@ export function repositoryFiles(options: TemplateOptions): Readonly<Record<strin
     'README.md': readme(options),
     ...(options.yaml ? { 'inventory/index.yml': yamlInventory } : { 'inventory/index.ts': inventory }),
     'playbooks/site.ts': playbook(options),
+    'playbooks/rotate-keys.ts': procedure(options, {
+      role: 'wireguard',
+      does: 'New WireGuard keys where one is older than 30 days, without a packet lost.',
+      call: "rotateKeys({ inventory, maxAge: '30d' })",
+    }),
+    'playbooks/upgrade.ts': procedure(options, {
+      role: 'upgrade',
+      does: 'Packages upgraded and hosts rebooted when that is due, one host after the other.',
+      call: "upgrade({ inventory, reboot: 'when-required' })",
+    }),
     'roles/motd/role.ts': role,
   };
 }
@@ -74,6 +84,7 @@ export default defineInventory({
     vps: { addresses: { public: '203.0.113.10', vpn: 'auto' } },
     nas: { groups: ['storage'], addresses: { home: '192.168.1.10', vpn: 'auto' } },
   },
+  // devices: { phone: { owner: 'ada', addresses: { vpn: 'auto' } } }, // then: npx lab device add phone
   // What may reach what. On hosts with the role firewall nothing else gets in.
   flows: [{ from: ['internet', 'home', 'vpn'], to: 'all', ports: 22, reason: 'administration, by key' }],
 });
@@ -106,6 +117,7 @@ hosts:
     addresses:
       home: 192.168.1.10
       vpn: auto
+# devices: { phone: { owner: ada, addresses: { vpn: auto } } } # then: npx lab device add phone
 # What may reach what. On hosts with the role firewall nothing else gets in.
 flows:
   - from: [internet, home, vpn]
@@ -113,6 +125,8 @@ flows:
     ports: 22
     reason: administration, by key
 `;
+
+const loadedInventory = "const inventory = await loadInventory('../inventory/index.yml');";
 
 function playbook({ yaml }: TemplateOptions): string {
   const load = yaml ? 'definePlaybook, loadInventory' : 'definePlaybook';
@@ -122,7 +136,7 @@ function playbook({ yaml }: TemplateOptions): string {
     ...(yaml ? [] : ["import inventory from '../inventory/index.ts';"]),
     "// import firewall from 'labwright/roles/firewall';",
     "// import motd from '../roles/motd/role.ts';",
-    ...(yaml ? ['', "const inventory = await loadInventory('../inventory/index.yml');"] : []),
+    ...(yaml ? ['', loadedInventory] : []),
   ];
   return `${imports.join('\n')}
 
@@ -136,6 +150,26 @@ export default definePlaybook({
     // { name: 'message of the day', hosts: 'storage', roles: [motd({ contact: 'ada@example.org' })] },
   ],
 });
+`;
+}
+
+interface ProcedureTemplate {
+  /** Whose procedure it is. */
+  readonly role: string;
+  readonly does: string;
+  readonly call: string;
+}
+
+function procedure({ yaml }: TemplateOptions, { role, does, call }: ProcedureTemplate): string {
+  const imports = [
+    ...(yaml ? ["import { loadInventory } from 'labwright';"] : []),
+    `import { ${call.slice(0, call.indexOf('('))} } from 'labwright/roles/${role}';`,
+    ...(yaml ? ['', loadedInventory] : ["import inventory from '../inventory/index.ts';"]),
+  ];
+  return `${imports.join('\n')}
+
+/** ${does} */
+export default ${call};
 `;
 }
 
@@ -173,6 +207,8 @@ The state of the hosts of this homelab, brought about by labwright (\`lab\`).
 | \`${inventoryFile}\` | hosts, groups, devices, networks, services and flows |
 | \`inventory/lab.lock.yml\` | SSH host keys seen, public keys and addresses of the tunnel; made at the first contact, commit it |
 | \`playbooks/site.ts\` | which hosts get which roles |
+| \`playbooks/rotate-keys.ts\` | new keys for the tunnel, when they are due |
+| \`playbooks/upgrade.ts\` | packages upgraded and hosts rebooted, one after the other |
 | \`roles/motd/role.ts\` | a role of your own, as an example |
 
 \`\`\`sh
