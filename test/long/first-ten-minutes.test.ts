@@ -38,13 +38,13 @@ describe.each([
   let vps: StartedHost;
   let nas: StartedHost;
   beforeAll(async () => {
-    // The upper half of the network is the home, with the machine at which one types; the lower one is the internet.
+    // The upper half of the network is the home; the lower one is the internet, with the machine at which one types.
     [vps, nas, me] = await Promise.all([
       startHost({ hostname: 'vps', network: network.place(10), restart: true }),
       startHost({ hostname: 'nas', network: network.place(130) }),
       startHost({
         hostname: 'laptop',
-        network: network.place(140),
+        network: network.place(20),
         image: await minimalDebian('bookworm'),
         readOnlyMounts: nodeOfThisMachine(packed),
       }),
@@ -117,8 +117,9 @@ function commandsUnder(title: string): string[] {
 
 /** What the README has in place of what a reader puts in. */
 function substitutions(vps: StartedHost, nas: StartedHost): [string, string][] {
-  const home = nas.address.replace(/\d+$/, '128/25');
+  const [internet, home] = ['0/25', '128/25'].map((half) => vps.address.replace(/\d+$/, half)) as [string, string];
   return [
+    ['203\\.0\\.113\\.10/32', internet],
     ['203\\.0\\.113\\.10', vps.address],
     ['192\\.168\\.1\\.0/24', home],
     ['192\\.168\\.1\\.10', nas.address],
