@@ -1,7 +1,7 @@
 import { execFile, execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 // A user's repository, outside the checkout, that depends on the packed package and on nothing else of ours.
@@ -91,6 +91,36 @@ describe('lab init', () => {
     expect(stdout).toContain('npx lab doctor');
     const manifest = JSON.parse(readFileSync(join(folder, 'new/package.json'), 'utf8'));
     expect(manifest).toMatchObject({ name: 'new', type: 'module', dependencies: { labwright: '^0.1.0' } });
+  });
+});
+
+describe('the package', () => {
+  const installed = join(home, 'node_modules/labwright');
+  const filesIn = (folder: string): string[] =>
+    readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter((path) => !path.startsWith('node_modules'));
+
+  test('has every file that its pages lead to, and the schema that editors are told of', () => {
+    const pages = filesIn(installed).filter((path) => path.endsWith('.md'));
+    expect(pages).toEqual(expect.arrayContaining(['README.md', 'docs/cli.md', 'roles/wireguard/README.md']));
+    const missing = pages.flatMap((page) =>
+      [...readFileSync(join(installed, page), 'utf8').matchAll(/\]\((?!\w+:|#)([^)#\s]+)/g)]
+        .map(([, link = '']) => join(dirname(page), link))
+        .filter((path) => !existsSync(join(installed, path)))
+        .map((path) => `${page}: ${path}`),
+    );
+    expect(missing).toEqual([]);
+    expect(existsSync(join(installed, 'schema/inventory.v1.json'))).toBe(true);
+  });
+
+  test('has nothing that only a checkout needs', () => {
+    const folders = readdirSync(installed).filter((name) => name !== 'node_modules');
+    expect(folders.sort()).toEqual(
+      ['CHANGELOG.md', 'LICENSE', 'README.md', 'bin', 'dist', 'docs', 'package.json', 'roles', 'schema'].sort(),
+    );
+    expect(filesIn(installed).filter((path) => /\.map$|\.test\.|(^|\/)(test|bench)\//.test(path))).toEqual([]);
+    expect(filesIn(join(installed, 'roles')).filter((path) => /\.\w+$/.test(path) && !path.endsWith('.md'))).toEqual(
+      [],
+    );
   });
 });
 

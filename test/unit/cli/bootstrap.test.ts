@@ -43,6 +43,7 @@ export default defineInventory({ ssh: { user: 'root' }, hosts: { vps: { address:
       upgrade: false,
       firewall: false,
       inventory,
+      guardTimeout: 60,
     };
     await expect(bootstrap('root@192.0.2.1', options)).rejects.toMatchObject({
       code: 'USAGE',
