@@ -172,7 +172,13 @@ describe('the repository', () => {
     const role = join(home, 'roles/motd/role.ts');
     const before = readFileSync(role, 'utf8');
     edit(role, '=> [\n', "=> [\n    ((): never => { throw new RangeError('in a role'); })(),\n");
-    const { exitCode, stderr } = await lab(home, 'run', 'site', '--no-type-check');
+    const playbook = `import { definePlaybook } from 'labwright';
+import inventory from '../inventory/index.ts';
+import motd from '../roles/motd/role.ts';
+export default definePlaybook({ inventory, plays: [{ name: 'all', hosts: 'all', roles: [motd] }] });
+`;
+    writeFileSync(join(home, 'playbooks/welcome.ts'), playbook);
+    const { exitCode, stderr } = await lab(home, 'run', 'welcome', '--no-type-check');
     writeFileSync(role, before);
     expect({ exitCode, stderr }).toMatchObject({
       exitCode: 4,
