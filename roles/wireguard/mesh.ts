@@ -68,6 +68,7 @@ export function tunnelOf(host: Host, inventory: Inventory, params: Params): Tunn
     throw new LabError('PLAN_IMPOSSIBLE', `nobody in the tunnel "${params.network}" can be dialled`, {
       expected: 'a member with an address on a public network, or the parameter gateways',
       found: `members ${members.map((member) => member.host).join(', ')}`,
+      hint: "a server with the address 203.0.113.10: networks: { public: { prefixes: '203.0.113.10/32', public: true } }, and addresses: { public: '203.0.113.10' } for the host; without a server, name one that the others reach: params: { wireguard: { gateways: ['nas'] } }",
     });
   refuseOverlaps(members, prefixes);
   const [first] = gateways;

@@ -48,7 +48,7 @@ already, or the file is there, 5 nobody could log in to the gateway after the ch
 Examples:
   lab device add phone
   lab device add laptop --file /media/stick/laptop.conf --no-qr
-  lab device add phone --full-tunnel     the gateway has to translate addresses (masquerade) for this`,
+  lab device add phone --full-tunnel     needs the role firewall and a flow from phone to the internet`,
     )
     .action(async (name: string, options: HandOutOptions) => {
       process.exitCode = await (await import('./device/hand-out.ts')).addDeviceNamed(name, options);

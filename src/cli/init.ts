@@ -14,7 +14,9 @@ export function register(program: Command): void {
   program
     .command('init')
     .argument('[folder]', 'where; made when it is not there', '.')
-    .description('write a repository for your homelab: inventory, playbook and an example role')
+    .description(
+      'write a repository for your homelab: a server and a machine at home in one tunnel, and a role of your own',
+    )
     .option('--yaml', 'inventory in YAML instead of TypeScript')
     .addHelpText(
       'after',
@@ -63,7 +65,7 @@ function refuseToOverwrite(target: string, files: readonly string[]): void {
   );
   if (inTheWay.length === 0) return;
   throw new LabError('USAGE', 'this folder is a homelab already: nothing was written', {
-    expected: 'a folder without inventory, playbook site.ts and role motd',
+    expected: 'a folder without an inventory and the playbooks and the role that init writes',
     found: inTheWay.map((file) => join(relative(process.cwd(), target), file)).join(', '),
     hint: 'lab init ANOTHER-FOLDER, or move these files away',
   });
@@ -122,9 +124,11 @@ function nextSteps(target: string, { yaml }: Options): string[] {
     'Next:',
     ...(folder === '' ? [] : [`  cd ${quote(folder)}`]),
     '  npm install',
-    `  your hosts and their addresses into inventory/index.${yaml ? 'yml' : 'ts'}`,
+    `  the addresses of your two machines into inventory/index.${yaml ? 'yml' : 'ts'}`,
     '  npx lab inventory                     what is declared',
     '  npx lab doctor                        can every host be reached and managed?',
     '  npx lab run site.ts --check --diff    what would change',
+    '  npx lab run site.ts                   the tunnel of the two',
+    '  npx lab status wireguard              is it up?',
   ];
 }

@@ -1,7 +1,7 @@
 import { execFile, execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 // A user's repository, outside the checkout, that depends on the packed package and on nothing else of ours.
@@ -53,8 +53,18 @@ beforeAll(async () => {
   }
   // Nothing but this machine is asked to connect, at a port where nobody listens.
   edit(join(home, 'inventory/index.ts'), "ssh: { user: 'root' }", "ssh: { user: 'root', port: 1 }");
+  edit(join(home, 'inventory/index.ts'), 'vps: {', "vps: { address: '127.0.0.2',");
   edit(join(home, 'inventory/index.ts'), 'nas: { groups', "nas: { address: '127.0.0.1', groups");
-  edit(join(home, 'inventory/index.ts'), 'node1: {', "node1: { address: '127.0.0.2',");
+  // What the playbook holds as comments is right as soon as it is none.
+  for (const cwd of [home, yamlHome]) {
+    edit(join(cwd, 'playbooks/site.ts'), '// import', 'import');
+    edit(join(cwd, 'playbooks/site.ts'), '// { name', '{ name');
+    edit(
+      join(cwd, `inventory/index.${cwd === home ? 'ts' : 'yml'}`),
+      cwd === home ? '// devices' : '# devices',
+      'devices',
+    );
+  }
 }, 600_000);
 
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -84,12 +94,42 @@ describe('lab init', () => {
   });
 });
 
+describe('the package', () => {
+  const installed = join(home, 'node_modules/labwright');
+  const filesIn = (folder: string): string[] =>
+    readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter((path) => !path.startsWith('node_modules'));
+
+  test('has every file that its pages lead to, and the schema that editors are told of', () => {
+    const pages = filesIn(installed).filter((path) => path.endsWith('.md'));
+    expect(pages).toEqual(expect.arrayContaining(['README.md', 'docs/cli.md', 'roles/wireguard/README.md']));
+    const missing = pages.flatMap((page) =>
+      [...readFileSync(join(installed, page), 'utf8').matchAll(/\]\((?!\w+:|#)([^)#\s]+)/g)]
+        .map(([, link = '']) => join(dirname(page), link))
+        .filter((path) => !existsSync(join(installed, path)))
+        .map((path) => `${page}: ${path}`),
+    );
+    expect(missing).toEqual([]);
+    expect(existsSync(join(installed, 'schema/inventory.v1.json'))).toBe(true);
+  });
+
+  test('has nothing that only a checkout needs', () => {
+    const folders = readdirSync(installed).filter((name) => name !== 'node_modules');
+    expect(folders.sort()).toEqual(
+      ['CHANGELOG.md', 'LICENSE', 'README.md', 'bin', 'dist', 'docs', 'package.json', 'roles', 'schema'].sort(),
+    );
+    expect(filesIn(installed).filter((path) => /\.map$|\.test\.|(^|\/)(test|bench)\//.test(path))).toEqual([]);
+    expect(filesIn(join(installed, 'roles')).filter((path) => /\.\w+$/.test(path) && !path.endsWith('.md'))).toEqual(
+      [],
+    );
+  });
+});
+
 describe('the repository', () => {
   test.each([home, yamlHome])('lists its inventory: %s', async (cwd) => {
     const { exitCode, stdout, stderr } = await run(cwd, 'npx', '--no', 'lab', 'inventory');
     expect({ exitCode, stderr }).toMatchObject({ exitCode: 0 });
     expect(stdout).toMatch(/nas/);
-    expect(stdout).toMatch(/node1/);
+    expect(stdout).toMatch(/vps/);
   });
 
   test('passes the type check, and only the hosts are out of reach', async () => {
@@ -99,12 +139,20 @@ describe('the repository', () => {
       .trim()
       .split('\n')
       .map((line) => JSON.parse(line));
-    expect(events[0]).toMatchObject({ event: 'run-started', playbook: 'site', hosts: ['nas', 'node1'] });
+    expect(events[0]).toMatchObject({ event: 'run-started', playbook: 'site', hosts: ['vps', 'nas'] });
     expect(events.at(-1)).toMatchObject({ event: 'run-finished', exitCode: 3 });
   });
 
-  test('with an inventory in YAML passes the type check', async () => {
-    const { exitCode, stderr } = await lab(yamlHome, 'run', 'site.ts', '--limit', 'nobody');
+  test.each(['site.ts', 'rotate-keys.ts', 'upgrade.ts'])(
+    'with an inventory in YAML passes the type check: %s',
+    async (playbook) => {
+      const { exitCode, stderr } = await lab(yamlHome, 'run', playbook, '--limit', 'nobody');
+      expect({ exitCode, stderr }).toMatchObject({ exitCode: 4, stderr: expect.stringContaining('HOST_PATTERN') });
+    },
+  );
+
+  test.each(['rotate-keys.ts', 'upgrade.ts'])('passes the type check with its procedures: %s', async (playbook) => {
+    const { exitCode, stderr } = await lab(home, 'run', playbook, '--check', '--limit', 'nobody');
     expect({ exitCode, stderr }).toMatchObject({ exitCode: 4, stderr: expect.stringContaining('HOST_PATTERN') });
   });
 
@@ -124,7 +172,13 @@ describe('the repository', () => {
     const role = join(home, 'roles/motd/role.ts');
     const before = readFileSync(role, 'utf8');
     edit(role, '=> [\n', "=> [\n    ((): never => { throw new RangeError('in a role'); })(),\n");
-    const { exitCode, stderr } = await lab(home, 'run', 'site', '--no-type-check');
+    const playbook = `import { definePlaybook } from 'labwright';
+import inventory from '../inventory/index.ts';
+import motd from '../roles/motd/role.ts';
+export default definePlaybook({ inventory, plays: [{ name: 'all', hosts: 'all', roles: [motd] }] });
+`;
+    writeFileSync(join(home, 'playbooks/welcome.ts'), playbook);
+    const { exitCode, stderr } = await lab(home, 'run', 'welcome', '--no-type-check');
     writeFileSync(role, before);
     expect({ exitCode, stderr }).toMatchObject({
       exitCode: 4,
@@ -187,7 +241,7 @@ export default definePlaybook({ inventory, plays: [{ name: 'all', hosts: 'all', 
       return stdout.split('\n').map((line) => line.split('\t')[0] ?? '');
     };
     expect(await complete('run', 's')).toEqual(expect.arrayContaining(['site.ts']));
-    expect(await complete('run', 'site.ts', '--limit', 'n')).toEqual(expect.arrayContaining(['nas', 'node1']));
+    expect(await complete('run', 'site.ts', '--limit', '')).toEqual(expect.arrayContaining(['nas', 'vps']));
     expect(await complete('facts', '')).toEqual(expect.arrayContaining(['all', 'nas', 'storage']));
     expect(await complete('run', '--out')).toContain('--output');
     expect(await complete('ru')).toContain('run');

@@ -158,7 +158,7 @@ function judge(
   return [
     'stale',
     [
-      `${caller.name} calls ${other.name}, and gets no answer (${sinceText(handshakeAge)}): is its UDP port open, also at the provider?`,
+      `${caller.name} calls ${other.name}, and gets no answer (${sinceText(handshakeAge)}): is the UDP port of ${other.name} open at the provider, and in its own firewall (lab verify firewall looks, the role firewall opens it)?`,
     ],
   ];
 }

@@ -48,6 +48,7 @@ export async function bootstrap(machine: string | undefined, options: BootstrapO
   }
   const target = parseTarget(machine);
   const known = knownHost(inventory, options.name, target);
+  if (known) refuseLoginOfRoot(hostIn(inventory, options.name), file);
   const wanted = wantedOf(target, options, file);
   // Whether the host can be written into the inventory is found out before it is touched.
   const plain = known ? inventory : await withPlainHost(file, inventory, wanted);
@@ -78,11 +79,10 @@ class Bootstrap {
 
   async run(): Promise<ExitCode> {
     const { admin, options } = this.#asked;
-    const declared = await this.#reach(this.#draft.inventory);
-    if (!(this.#known && (await this.#letsIn(declared)))) {
+    if (!(this.#known && (await this.#letsIn()))) {
       const code = await this.#makeWayIn();
       if (code !== exitCodes.asDeclared) return code;
-      await this.#prove(declared);
+      await this.#prove();
     }
     say(`${admin.name} logs in with a key and becomes root`);
     if (!this.#known) {
@@ -120,8 +120,10 @@ class Bootstrap {
   }
 
   /** A fresh login at the endpoint that the inventory is going to declare, and root there. */
-  async #prove(reach: Reach): Promise<void> {
+  async #prove(): Promise<void> {
     const host = hostIn(this.#draft.inventory, this.#asked.options.name);
+    // Opened now: it knows the host key that was agreed to a moment ago, and nobody is asked twice.
+    const reach = await this.#reach(this.#draft.inventory);
     const { connection, settings } = await reach(host, 'declared');
     await using open = connection;
     await using session = await Session.open(open, settings);
@@ -133,9 +135,9 @@ class Bootstrap {
     });
   }
 
-  async #letsIn(reach: Reach): Promise<boolean> {
+  async #letsIn(): Promise<boolean> {
     try {
-      await this.#prove(reach);
+      await this.#prove();
       return true;
     } catch (thrown) {
       const error = asLabError(thrown);
@@ -211,6 +213,22 @@ function knownHost(inventory: Inventory, name: string, { address }: Target): boo
   throw new LabError('USAGE', `the inventory has "${name}" already`, {
     expected: `a host at ${address}, or another name`,
     found: taken,
+  });
+}
+
+/**
+ * What bootstrap makes of a host cannot be logged in to as root: an entry that says so would be false afterwards.
+ *
+ * @throws LabError USAGE
+ */
+function refuseLoginOfRoot({ name, connection }: Host, file: string): void {
+  if (connection.user !== 'root') return;
+  throw new LabError('USAGE', `the inventory has ${name} already and logs in there as root, whom bootstrap shuts out`, {
+    at: { file },
+    path: ['hosts', name, 'ssh', 'user'],
+    expected: 'a host that is not in the inventory yet, or one with a login of its admin',
+    found: 'root',
+    hint: `take ${name} out of hosts and say the same again: bootstrap writes it there; --join TUNNEL gives it its place in a tunnel`,
   });
 }
 

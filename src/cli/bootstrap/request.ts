@@ -72,6 +72,7 @@ export function adminName(given: string | undefined, login: string, declared: re
   throw new LabError('USAGE', 'who is going to administer this host?', {
     expected: '--admin NAME, a user name such as ada and not root',
     found: given ?? 'none but root',
+    hint: 'the admin is made on the host and logs in with your key; afterwards nobody logs in as root',
   });
 }
 

@@ -95,7 +95,7 @@ function configurationText(link: DeviceLink, admission: Admission, { fullTunnel 
 /** From here on the keys are the device's: the file stays, and the person is shown what is in it. */
 async function handOut(
   text: string,
-  { gateway }: DeviceLink,
+  { device, gateway }: DeviceLink,
   configuration: ConfigurationFile,
   { qr, output, fullTunnel }: HandOutOptions,
 ): Promise<void> {
@@ -109,7 +109,7 @@ async function handOut(
     );
   if (fullTunnel)
     process.stderr.write(
-      `everything it sends to the internet goes through ${gateway}, which has to translate its addresses (masquerade): the role wireguard does not do that\n`,
+      `everything it sends to the internet goes through ${gateway}, which has to let it out under its own address: the role firewall does with the flow { from: '${device}', to: 'internet', ports: 'any', reason: '…' }\n`,
     );
   if (await configuration.isInGit())
     process.stderr.write(`${path} lies in a git repository that does not ignore it: do not commit it\n`);

@@ -7,6 +7,11 @@ export LC_ALL
 say() { printf '%s\t%s\n' "$1" "$2"; }
 has() { command -v "$1" >/dev/null 2>&1; }
 soon() { timeout 10 "$@" 2>/dev/null </dev/null; }
+# 100 is apt's own word for an error (apt-get(8)); one that is only slow is not broken.
+apt_is_broken() {
+  soon apt-get -q -q -s -o Debug::NoLocking=1 check >/dev/null
+  [ "$?" -eq 100 ]
+}
 
 for program in stat readlink sha256sum head tail base64 timeout setsid sync mktemp grep; do
   has "$program" || say missing "$program"
@@ -29,7 +34,7 @@ done | sort -u
 if has dpkg; then
   broken=$(dpkg --audit 2>/dev/null | sed -n 's/^ \([a-z0-9][^ ]*\) .*/\1/p' | tr '\n' ' ')
   [ -z "$broken" ] || say dpkg-interrupted "$broken"
-  [ -n "$broken" ] || ! has apt-get || soon apt-get -q -q -s -o Debug::NoLocking=1 check >/dev/null || say apt-broken yes
+  [ -n "$broken" ] || ! has apt-get || ! apt_is_broken || say apt-broken yes
   for lock in /var/lib/dpkg/lock-frontend /var/lib/dpkg/lock /var/lib/apt/lists/lock; do
     [ -e "$lock" ] || continue
     inode=$(stat -c %i "$lock")

@@ -18,6 +18,16 @@ export function repositoryFiles(options: TemplateOptions): Readonly<Record<strin
     'README.md': readme(options),
     ...(options.yaml ? { 'inventory/index.yml': yamlInventory } : { 'inventory/index.ts': inventory }),
     'playbooks/site.ts': playbook(options),
+    'playbooks/rotate-keys.ts': procedure(options, {
+      role: 'wireguard',
+      does: 'New WireGuard keys where one is older than 30 days, without a packet lost.',
+      call: "rotateKeys({ inventory, maxAge: '30d' })",
+    }),
+    'playbooks/upgrade.ts': procedure(options, {
+      role: 'upgrade',
+      does: 'Packages upgraded and hosts rebooted when that is due, one host after the other.',
+      call: "upgrade({ inventory, reboot: 'when-required' })",
+    }),
     'roles/motd/role.ts': role,
   };
 }
@@ -64,14 +74,19 @@ const inventory = `import { defineInventory } from 'labwright';
 /** The homelab: every name declared here is known to the compiler and to your editor. */
 export default defineInventory({
   ssh: { user: 'root' },
-  networks: { home: { prefixes: '192.168.1.0/24' } },
+  networks: {
+    public: { prefixes: '203.0.113.10/32', public: true }, // what the internet reaches: the address of vps
+    home: { prefixes: '192.168.1.0/24' }, // what is behind your router
+    vpn: { prefixes: '10.80.0.0/24', tunnel: true }, // the tunnel; 'auto' is the next free address in it
+  },
   groups: { storage: { params: { motd: { purpose: 'keeps the photos' } } } },
   hosts: {
-    nas: { groups: ['storage'], addresses: { home: '192.168.1.10' } },
-    node1: { addresses: { home: '192.168.1.11' } },
+    vps: { addresses: { public: '203.0.113.10', vpn: 'auto' } },
+    nas: { groups: ['storage'], addresses: { home: '192.168.1.10', vpn: 'auto' } },
   },
-  services: { photos: { host: 'nas', port: 2342, private: 'photos.home.arpa' } },
-  flows: [{ from: 'home', to: 'photos', reason: 'everybody at home looks at photos' }],
+  // devices: { phone: { owner: 'ada', addresses: { vpn: 'auto' } } }, // then: npx lab device add phone
+  // What may reach what. On hosts with the role firewall nothing else gets in.
+  flows: [{ from: ['internet', 'home', 'vpn'], to: 'all', ports: 22, reason: 'administration, by key' }],
 });
 `;
 
@@ -79,51 +94,82 @@ const yamlInventory = `# yaml-language-server: $schema=../node_modules/labwright
 ssh:
   user: root
 networks:
-  home:
+  public: # what the internet reaches: the address of vps
+    prefixes: 203.0.113.10/32
+    public: true
+  home: # what is behind your router
     prefixes: 192.168.1.0/24
+  vpn: # the tunnel; "auto" is the next free address in it
+    prefixes: 10.80.0.0/24
+    tunnel: true
 groups:
   storage:
     params:
       motd:
         purpose: keeps the photos
 hosts:
+  vps:
+    addresses:
+      public: 203.0.113.10
+      vpn: auto
   nas:
     groups: [storage]
     addresses:
       home: 192.168.1.10
-  node1:
-    addresses:
-      home: 192.168.1.11
-services:
-  photos:
-    host: nas
-    port: 2342
-    private: photos.home.arpa
+      vpn: auto
+# devices: { phone: { owner: ada, addresses: { vpn: auto } } } # then: npx lab device add phone
+# What may reach what. On hosts with the role firewall nothing else gets in.
 flows:
-  - from: home
-    to: photos
-    reason: everybody at home looks at photos
+  - from: [internet, home, vpn]
+    to: all
+    ports: 22
+    reason: administration, by key
 `;
+
+const loadedInventory = "const inventory = await loadInventory('../inventory/index.yml');";
 
 function playbook({ yaml }: TemplateOptions): string {
-  const imports = yaml
-    ? `import { definePlaybook, loadInventory } from 'labwright';
-import motd from '../roles/motd/role.ts';
+  const load = yaml ? 'definePlaybook, loadInventory' : 'definePlaybook';
+  const imports = [
+    `import { ${load} } from 'labwright';`,
+    "import wireguard from 'labwright/roles/wireguard';",
+    ...(yaml ? [] : ["import inventory from '../inventory/index.ts';"]),
+    "// import firewall from 'labwright/roles/firewall';",
+    "// import motd from '../roles/motd/role.ts';",
+    ...(yaml ? ['', loadedInventory] : []),
+  ];
+  return `${imports.join('\n')}
 
-const inventory = await loadInventory('../inventory/index.yml');
-`
-    : `import { definePlaybook } from 'labwright';
-import inventory from '../inventory/index.ts';
-import motd from '../roles/motd/role.ts';
-`;
-  return `${imports}
 export default definePlaybook({
   inventory,
   plays: [
-    { name: 'all but storage', hosts: ['all', '!storage'], roles: [motd] },
-    { name: 'storage', hosts: 'storage', roles: [motd({ contact: 'ada@example.org' })] },
+    { name: 'private network', hosts: 'vpn', roles: [wireguard] },
+    // Nothing gets in but what the flows of the inventory name:
+    // { name: 'firewall', hosts: 'public', roles: [firewall] },
+    // A role of your own:
+    // { name: 'message of the day', hosts: 'storage', roles: [motd({ contact: 'ada@example.org' })] },
   ],
 });
+`;
+}
+
+interface ProcedureTemplate {
+  /** Whose procedure it is. */
+  readonly role: string;
+  readonly does: string;
+  readonly call: string;
+}
+
+function procedure({ yaml }: TemplateOptions, { role, does, call }: ProcedureTemplate): string {
+  const imports = [
+    ...(yaml ? ["import { loadInventory } from 'labwright';"] : []),
+    `import { ${call.slice(0, call.indexOf('('))} } from 'labwright/roles/${role}';`,
+    ...(yaml ? ['', loadedInventory] : ["import inventory from '../inventory/index.ts';"]),
+  ];
+  return `${imports.join('\n')}
+
+/** ${does} */
+export default ${call};
 `;
 }
 
@@ -159,8 +205,10 @@ The state of the hosts of this homelab, brought about by labwright (\`lab\`).
 | File | Holds |
 |---|---|
 | \`${inventoryFile}\` | hosts, groups, devices, networks, services and flows |
-| \`inventory/lab.lock.yml\` | SSH host keys seen; made at the first contact, commit it |
+| \`inventory/lab.lock.yml\` | SSH host keys seen, public keys and addresses of the tunnel; made at the first contact, commit it |
 | \`playbooks/site.ts\` | which hosts get which roles |
+| \`playbooks/rotate-keys.ts\` | new keys for the tunnel, when they are due |
+| \`playbooks/upgrade.ts\` | packages upgraded and hosts rebooted, one after the other |
 | \`roles/motd/role.ts\` | a role of your own, as an example |
 
 \`\`\`sh
@@ -168,7 +216,8 @@ npm install                            # once
 npx lab inventory                      # what is declared
 npx lab doctor                         # can every host be reached and managed?
 npx lab run site.ts --check --diff     # what would change
-npx lab run site.ts --diff             # change it
+npx lab run site.ts                    # change it
+npx lab status wireguard               # is the tunnel up?
 \`\`\`
 `;
 }

@@ -3,11 +3,13 @@ import { homedir, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
+import { bootstrap } from '../../../src/cli/bootstrap/bootstrap.ts';
 import { cloudConfig } from '../../../src/cli/bootstrap/cloud-init.ts';
 import { hostDraft, type Wanted, withPlainHost } from '../../../src/cli/bootstrap/entry.ts';
 import { adminName, parseTarget, pathForInventory } from '../../../src/cli/bootstrap/request.ts';
 import { resolveInventory } from '../../../src/model/resolve-inventory.ts';
 import { saysExpired } from '../../../src/transport/expired-password.ts';
+import { project } from '../playbook/project.ts';
 
 describe('the machine', () => {
   it.each([
@@ -25,6 +27,32 @@ describe('the machine', () => {
       expect(() => parseTarget(text)).toThrow(expect.objectContaining({ code: 'USAGE' }));
     },
   );
+});
+
+describe('a host that is in the inventory', () => {
+  it('is refused with a login of root, which would be false afterwards, before anybody is asked', async () => {
+    const cwd = project({
+      'inventory/index.ts': `import { defineInventory } from 'labwright';
+export default defineInventory({ ssh: { user: 'root' }, hosts: { vps: { address: '192.0.2.1' } } });
+`,
+    });
+    const inventory = join(cwd, 'inventory/index.ts');
+    const options = {
+      name: 'vps',
+      group: [],
+      join: [],
+      sshFrom: [],
+      key: [],
+      upgrade: false,
+      firewall: false,
+      inventory,
+      guardTimeout: 60,
+    };
+    await expect(bootstrap('root@192.0.2.1', options)).rejects.toMatchObject({
+      code: 'USAGE',
+      details: { path: ['hosts', 'vps', 'ssh', 'user'], hint: expect.stringContaining('take vps out of hosts') },
+    });
+  });
 });
 
 describe('the admin', () => {

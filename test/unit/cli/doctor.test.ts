@@ -1,6 +1,10 @@
+import { execFileSync } from 'node:child_process';
+import { chmodSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { lookFindings, parseLook } from '../../../src/cli/doctor/host.ts';
 import { agentFinding, nodeFinding } from '../../../src/cli/doctor/programs.ts';
+import { project } from '../playbook/project.ts';
 
 const lookAt = (lines: readonly string[], isInTunnel = false) =>
   lookFindings(parseLook(lines.map((line) => `${line.replace(' ', '\t')}\n`).join('')), isInTunnel).map(({ id }) => id);
@@ -37,4 +41,18 @@ it.each([
 it('knows an agent that nobody answers for', async () => {
   expect(await agentFinding('/nowhere/agent.sock')).toMatchObject({ id: 'agent-dead', level: 'warning' });
   expect(await agentFinding(undefined)).toMatchObject({ level: 'good' });
+});
+
+// 124 is what timeout(1) ends with when it had to stop a program.
+it.each([
+  ['is slow', 124, false],
+  ['is well', 0, false],
+  ['refuses', 100, true],
+])('tells of an apt that is broken, when it %s', (_, exitCode, isTold) => {
+  const folder = project({ 'apt-get': '#!/bin/sh\n', dpkg: '#!/bin/sh\n', timeout: `#!/bin/sh\nexit ${exitCode}\n` });
+  for (const name of ['apt-get', 'dpkg', 'timeout']) chmodSync(join(folder, name), 0o755);
+  const input = readFileSync(new URL('../../../src/cli/doctor/look.sh', import.meta.url));
+  const env = { ...process.env, PATH: `${folder}:${process.env.PATH}` };
+  const said = execFileSync('sh', ['-s'], { input, env, encoding: 'utf8', stdio: ['pipe', 'pipe', 'ignore'] });
+  expect(said.includes('apt-broken')).toBe(isTold);
 });

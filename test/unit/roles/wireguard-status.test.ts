@@ -112,7 +112,13 @@ describe('a link', () => {
       'stale',
       /nas calls vps.*no handshake for 6 minutes/,
     ],
-    ['never met, with keepalives', { handshake: 0 }, { handshake: 0 }, 'stale', /no handshake yet/],
+    [
+      'never met, with keepalives',
+      { handshake: 0 },
+      { handshake: 0 },
+      'stale',
+      /no handshake yet\): is the UDP port of vps open at the provider, and in its own firewall \(lab verify firewall/,
+    ],
     ['an interface is down', { running: new Map() }, {}, 'down', /wg0 is down on vps: run the playbook/],
     [
       'an interface is set down',

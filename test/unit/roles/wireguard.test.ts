@@ -55,6 +55,17 @@ describe('a hub and its spokes', () => {
     });
   });
 
+  it('needs somebody to dial, and says how to have one, also without a server', () => {
+    const hosts = { nas: input.hosts.nas, node: input.hosts.node } as InventoryInput['hosts'];
+    expect(() => tunnelFor('nas', {}, inventoryOf({ hosts }))).toThrow(
+      expect.objectContaining({
+        details: expect.objectContaining({ hint: expect.stringContaining("gateways: ['nas']") }),
+      }),
+    );
+    const atHome = tunnelFor('node', { gateways: ['nas'] }, inventoryOf({ hosts }));
+    expect(atHome.peers).toMatchObject([{ name: 'nas', dial: '192.168.1.10' }]);
+  });
+
   it('lets a spoke dial the gateway for everything inside, and nobody dial a spoke', () => {
     const gateway = { name: 'vps', dial: '203.0.113.10', keepalive: 25, isDevice: false, base };
     expect(tunnelFor('nas')).toEqual({
