@@ -111,6 +111,20 @@
     [ ! -s "$undone/conffiles" ] || tar -C / -cf "$undone/conffiles.tar" -T "$undone/conffiles"
   }
 
+  # The units of what is about to go; noted once more, not anew, when an undoing that broke off is tried again.
+  note_units() {
+    xargs -r dpkg -L <"$LAB_ACTION_DIR/added" 2>/dev/null |
+      sed -n 's,^\(/usr\)\{0,1\}/lib/systemd/system/\([^/@]*\.[a-z]*\)$,\2,p' >>"$LAB_ACTION_DIR/units"
+  }
+
+  # What the scripts of a package leave running when it goes. Without its file nobody would look for it.
+  stop_left_running() {
+    while IFS= read -r unit; do
+      [ "$(systemctl show --property=LoadState --value "$unit" 2>/dev/null </dev/null)" = not-found ] || continue
+      ! systemctl --quiet is-active "$unit" || systemctl stop "$unit" </dev/null
+    done <"$LAB_ACTION_DIR/units"
+  }
+
   # mark WORD : the packages named on standard input; none are fine.
   mark() { while IFS= read -r name; do apt-mark "$1" "$name" </dev/null >/dev/null; done; }
 
@@ -141,6 +155,7 @@
       set -- "$@" "${archive:-$name=$version}"
     done <"$LAB_ACTION_DIR/back"
     while IFS= read -r name; do set -- "$@" "$name-"; done <"$LAB_ACTION_DIR/added"
+    note_units
     if [ $# -gt 0 ]; then
       # Whatever else would have to go with what is removed was installed since and needs it: that is not ours to remove.
       apt-get -s -q -o Debug::NoLocking=1 --allow-downgrades --allow-change-held-packages install "$@" </dev/null 2>/dev/null |
@@ -167,6 +182,7 @@
       [ "$verb" = redo ] || keep_configuration "$@"
       patiently dpkg --purge "$@" || exit 1
     fi
+    stop_left_running
     # Of those that came back: which of them somebody had asked for, and which somebody held.
     cut -f 1 "$LAB_ACTION_DIR/back" | sed 's/:.*//' | sort -u >"$LAB_ACTION_DIR/back.names"
     grep -v -x -F -f "$manual" "$LAB_ACTION_DIR/back.names" | mark auto
