@@ -26,7 +26,7 @@ async function whole(): Promise<readonly string[]> {
     sysctl -a 2>/dev/null | grep -E '^(dev|fs\.protected|kernel\.(dmesg|kptr|perf_event_p|randomize|sysrq|yama)|net)' | grep -v conntrack_count
     sshd -T | sort
     nft list ruleset
-    sort /var/lib/ucf/hashfile /var/lib/ucf/registry`);
+    sort /var/lib/ucf/hashfile`);
   return [...(await state.read()), ...asked.split('\n')];
 }
 
