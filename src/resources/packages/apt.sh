@@ -3,7 +3,7 @@
 #   sh -s -- remove  LOCK_SECONDS FLAGS NAME…
 #   sh -s -- upgrade LOCK_SECONDS INDEX_HOURS all|safe      (all: also what takes the removal of others)
 #   sh -s -- refresh LOCK_SECONDS SOURCE_FILE
-#   sh -s -- revert  LOCK_SECONDS
+#   sh -s -- revert  LOCK_SECONDS [NAME…]                   (these, and what they need, stay)
 #   sh -s -- redo    LOCK_SECONDS
 # LAB_ACTION_DIR keeps what was installed before and after; revert reads it, and keeps in `undone` what redo reads.
 {
@@ -135,7 +135,18 @@
   # mark WORD : the packages named on standard input; none are fine.
   mark() { while IFS= read -r name; do apt-mark "$1" "$name" </dev/null >/dev/null; done; }
 
-  # From what is there in $after to what was there in $before.
+  # spare NAME… : takes these, and what they need or recommend, from the lists of what goes.
+  spare() {
+    apt-cache depends --recurse --installed --no-suggests --no-conflicts --no-breaks --no-replaces --no-enhances "$@" |
+      sed -n 's/^\([^ <|][^ ]*\)$/\1/p' | sed 's/:.*//' | sort -u >"$LAB_ACTION_DIR/spared"
+    for list in added purge; do
+      awk -v spared="$LAB_ACTION_DIR/spared" 'BEGIN { while ((getline name <spared) > 0) stays[name] = 1 }
+        { name = $0; sub(/:.*/, "", name); if (!(name in stays)) print }' "$LAB_ACTION_DIR/$list" >"$LAB_ACTION_DIR/$list.left"
+      mv "$LAB_ACTION_DIR/$list.left" "$LAB_ACTION_DIR/$list"
+    done
+  }
+
+  # put_back NAME… : from what is there in $after to what was there in $before, but for these.
   put_back() {
     installed >"$LAB_ACTION_DIR/packages.now"
     # Only what this action brought and nobody removed since, and only what it took and nobody brought back.
@@ -155,6 +166,7 @@
           print name "\t" old[name] > back
         }
       }' "$before" "$after" "$LAB_ACTION_DIR/packages.now"
+    [ $# -eq 0 ] || spare "$@"
     set --
     while IFS='	' read -r name version; do
       # An archive kept by us is named after the package and the version, with ":" written as "%3a".
@@ -258,7 +270,7 @@
       [ -e "$before" ] || exit 0
       [ -e "$after" ] || installed >"$after"
       note_undone || exit 1
-      put_back || exit 1
+      put_back "$@" || exit 1
       installed >"$undone/after"
       ;;
     redo)
