@@ -33,8 +33,7 @@ async function declared(...names: string[]): Promise<string> {
   expect({ exitCode, said: stdout + stderr }).toMatchObject({ exitCode: 0 });
   return stdout;
 }
-const installed = async () =>
-  (await host.sh("dpkg -l 'lab-*'")).match(/(?<=^ii +)lab-\S+/gm);
+const installed = async () => (await host.sh("dpkg -l 'lab-*'")).match(/(?<=^ii +)lab-\S+/gm);
 
 it('takes nothing that is still declared, with what that needs', { timeout: 180_000 }, async () => {
   await declared('lab-needs-lib', 'lab-provider');
