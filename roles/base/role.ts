@@ -40,10 +40,13 @@ export default defineRole({
     const system = await context.system();
     const { params, host } = context;
     const hardening = hardeningOf(params.hardening);
-    const names = [...new Set([...params.packages.install, ...packagesFor(params, system)])];
+    const asked = params.packages.install;
+    const needed = packagesFor(params, system).filter((name) => !asked.includes(name));
     return [
       params.hostname !== null && hostname({ name: params.hostname ?? host.name }),
-      names.length > 0 && packages({ names }),
+      asked.length > 0 && packages({ names: asked }),
+      // What these recommend is for desktops, and twice as much as they are themselves.
+      needed.length > 0 && packages({ names: needed, recommends: false }),
       params.packages.remove.length > 0 && packages({ names: params.packages.remove, state: 'absent' }),
       params.timezone !== null && timezone({ name: params.timezone }),
       accounts(params, system),

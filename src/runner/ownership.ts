@@ -1,12 +1,15 @@
 import type { FactLoader, StateFact } from '../remote/facts/loader.ts';
 import { awaitedExportsOf } from '../resources/awaited-exports.ts';
+import type { Step } from '../resources/contract.ts';
+import { packagesIn, sparing } from '../resources/packages/manager.ts';
 import { LabError } from '../shared/errors.ts';
+import type { ActionPlan } from './apply/action-plan.ts';
 import type { Applier } from './apply/apply-stage.ts';
 import { compileStage, originFile } from './apply/compile.ts';
 import { nextSegment } from './apply/segment.ts';
 import type { Orphan } from './events.ts';
 import type { HostReport } from './host-report.ts';
-import { type Owned, orphansOf, ownedFile, ownedText, parseOwned, sha256 } from './journal/owned.ts';
+import { type Owned, orphansOf, ownedFile, ownedText, parseOwned, sha256, stillDeclared } from './journal/owned.ts';
 import { JournalReader } from './journal/read.ts';
 import { type Undoable, undoPlans } from './journal/undo.ts';
 import type { HostLink } from './link.ts';
@@ -24,6 +27,13 @@ function restartsAfter(undone: readonly Undoable[], all: readonly Undoable[]): r
   const last = new Map(followed.map((one) => [one.action.key, one]));
   // Only the restart of it: what else that action changed stays.
   return [...last.values()].map(({ at, action }) => ({ at, action: { ...action, undo: [] } }));
+}
+
+/** Packages that are declared beside others by now stay when the resource that brought them goes. */
+function sparePackages(plan: ActionPlan, names: readonly string[]): ActionPlan {
+  if (packagesIn(plan.key).length === 0) return plan;
+  const spare = (steps: readonly Step[]) => steps.map((step) => sparing(step, names));
+  return { ...plan, apply: spare(plan.apply), redo: spare(plan.redo) };
 }
 
 /**
@@ -91,7 +101,8 @@ export class Ownership {
       ({ at, fate }) => fate === 'done' && wanted.has(`${at.run}/${at.stage}/${at.number}`),
     ) satisfies readonly Undoable[];
     await reader.verify(undone);
-    let plans = undoPlans([...undone, ...restartsAfter(undone, all)]);
+    const spared = stillDeclared(orphans, this.#declared);
+    let plans = undoPlans([...undone, ...restartsAfter(undone, all)]).map((plan) => sparePackages(plan, spared));
     while (plans.length > 0) {
       const segment = nextSegment(plans, (plan) => plan);
       const end = await applier.apply(compileStage(run, applier.nextStage, segment), report.listener());

@@ -30,12 +30,19 @@ echo /etc/lab-app.conf >/tmp/build/lab-app/DEBIAN/conffiles
 printf '#!/bin/sh\ntest -e /srv/mended\n' >/tmp/build/lab-broken/DEBIAN/postinst
 chmod 755 /tmp/build/lab-broken/DEBIAN/postinst
 
+# Its scripts start its service and never stop it, like those of unattended-upgrades.
+mkdir -p /tmp/build/lab-daemon/DEBIAN /tmp/build/lab-daemon/lib/systemd/system
+printf '[Service]\nExecStart=/bin/sleep infinity\n' >/tmp/build/lab-daemon/lib/systemd/system/lab-daemon.service
+printf '#!/bin/sh\nsystemctl daemon-reload && systemctl start lab-daemon\n' >/tmp/build/lab-daemon/DEBIAN/postinst
+chmod 755 /tmp/build/lab-daemon/DEBIAN/postinst
+
 make lab-lib 1.0
 make lab-app 1.0 'Depends: lab-lib'
 make lab-app 2.0 'Depends: lab-lib'
 make lab-needs-lib 1.0 'Depends: lab-lib'
 make lab-rival 1.0 'Conflicts: lab-app'
 make lab-broken 1.0
+make lab-daemon 1.0
 make lab-wishful 1.0 'Recommends: lab-rival'
 make lab-provider 1.0 'Provides: lab-virtual'
 index

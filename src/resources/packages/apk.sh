@@ -26,10 +26,11 @@
     refresh) apk_patiently update || exit 1 ;;
     revert)
       [ -e "$world" ] || exit 0
-      wanted "$world" >"$LAB_ACTION_DIR/wanted.before"
+      # Names that are given stay, as if they had been there.
+      { wanted "$world"; [ $# -eq 0 ] || printf '%s\n' "$@"; } >"$LAB_ACTION_DIR/wanted.before"
       wanted /etc/apk/world >"$LAB_ACTION_DIR/wanted.now"
       added=$(grep -v -x -F -f "$LAB_ACTION_DIR/wanted.before" "$LAB_ACTION_DIR/wanted.now")
-      gone=$(grep -v -x -F -f "$LAB_ACTION_DIR/wanted.now" "$LAB_ACTION_DIR/wanted.before")
+      gone=$(wanted "$world" | grep -v -x -F -f "$LAB_ACTION_DIR/wanted.now")
       # Names of packages hold no blanks.
       # shellcheck disable=SC2086
       if [ -n "$added" ]; then apk_patiently del $added || exit 1; fi

@@ -3,7 +3,7 @@
 #   sh -s -- remove  LOCK_SECONDS FLAGS NAME…
 #   sh -s -- upgrade LOCK_SECONDS INDEX_HOURS all|safe      (all: also what takes the removal of others)
 #   sh -s -- refresh LOCK_SECONDS SOURCE_FILE
-#   sh -s -- revert  LOCK_SECONDS
+#   sh -s -- revert  LOCK_SECONDS [NAME…]                   (these, and what they need, stay)
 #   sh -s -- redo    LOCK_SECONDS
 # LAB_ACTION_DIR keeps what was installed before and after; revert reads it, and keeps in `undone` what redo reads.
 {
@@ -70,6 +70,12 @@
     touch /var/lib/apt/lists
   }
 
+  # replaces_nothing WORD… : whether this call of apt-get only adds packages; asking which it replaces takes twice as long.
+  replaces_nothing() {
+    LC_ALL=C apt-get -y -q -o Debug::NoLocking=1 --print-uris "$@" </dev/null 2>/dev/null |
+      grep -q -E '^0 upgraded, [0-9]+ newly installed, 0 to remove and '
+  }
+
   # keep_replaced FOLDER WORD… : the old versions of what is going to be replaced or removed, for the way back: they may have
   # left the repository by then.
   keep_replaced() {
@@ -111,10 +117,36 @@
     [ ! -s "$undone/conffiles" ] || tar -C / -cf "$undone/conffiles.tar" -T "$undone/conffiles"
   }
 
+  # The units of what is about to go; noted once more, not anew, when an undoing that broke off is tried again.
+  note_units() {
+    xargs -r dpkg -L <"$LAB_ACTION_DIR/added" 2>/dev/null |
+      sed -n 's|^\(/usr\)*/lib/systemd/system/\([^/@]*\.[a-z]*\)$|\2|p' >>"$LAB_ACTION_DIR/units"
+  }
+
+  # What the scripts of a package leave running when it goes. Without its file nobody would look for it.
+  stop_left_running() {
+    [ -s "$LAB_ACTION_DIR/units" ] && systemctl daemon-reload 2>/dev/null || return 0
+    while IFS= read -r unit; do
+      [ "$(systemctl show --property=LoadState --value "$unit" 2>/dev/null </dev/null)" = not-found ] || continue
+      ! systemctl --quiet is-active "$unit" || systemctl stop "$unit" </dev/null
+    done <"$LAB_ACTION_DIR/units"
+  }
+
   # mark WORD : the packages named on standard input; none are fine.
   mark() { while IFS= read -r name; do apt-mark "$1" "$name" </dev/null >/dev/null; done; }
 
-  # From what is there in $after to what was there in $before.
+  # spare NAME… : takes these, and what they need or recommend, from the lists of what goes.
+  spare() {
+    apt-cache depends --recurse --installed --no-suggests --no-conflicts --no-breaks --no-replaces --no-enhances "$@" |
+      sed -n 's/^\([^ <|][^ ]*\)$/\1/p' | sed 's/:.*//' | sort -u >"$LAB_ACTION_DIR/spared"
+    for list in added purge; do
+      awk -v spared="$LAB_ACTION_DIR/spared" 'BEGIN { while ((getline name <spared) > 0) stays[name] = 1 }
+        { name = $0; sub(/:.*/, "", name); if (!(name in stays)) print }' "$LAB_ACTION_DIR/$list" >"$LAB_ACTION_DIR/$list.left"
+      mv "$LAB_ACTION_DIR/$list.left" "$LAB_ACTION_DIR/$list"
+    done
+  }
+
+  # put_back NAME… : from what is there in $after to what was there in $before, but for these.
   put_back() {
     installed >"$LAB_ACTION_DIR/packages.now"
     # Only what this action brought and nobody removed since, and only what it took and nobody brought back.
@@ -134,6 +166,7 @@
           print name "\t" old[name] > back
         }
       }' "$before" "$after" "$LAB_ACTION_DIR/packages.now"
+    [ $# -eq 0 ] || spare "$@"
     set --
     while IFS='	' read -r name version; do
       # An archive kept by us is named after the package and the version, with ":" written as "%3a".
@@ -141,6 +174,7 @@
       set -- "$@" "${archive:-$name=$version}"
     done <"$LAB_ACTION_DIR/back"
     while IFS= read -r name; do set -- "$@" "$name-"; done <"$LAB_ACTION_DIR/added"
+    note_units
     if [ $# -gt 0 ]; then
       # Whatever else would have to go with what is removed was installed since and needs it: that is not ours to remove.
       apt-get -s -q -o Debug::NoLocking=1 --allow-downgrades --allow-change-held-packages install "$@" </dev/null 2>/dev/null |
@@ -167,6 +201,7 @@
       [ "$verb" = redo ] || keep_configuration "$@"
       patiently dpkg --purge "$@" || exit 1
     fi
+    stop_left_running
     # Of those that came back: which of them somebody had asked for, and which somebody held.
     cut -f 1 "$LAB_ACTION_DIR/back" | sed 's/:.*//' | sort -u >"$LAB_ACTION_DIR/back.names"
     grep -v -x -F -f "$manual" "$LAB_ACTION_DIR/back.names" | mark auto
@@ -186,12 +221,14 @@
       case $flags in *bare*) bare=--no-install-recommends ;; *) bare= ;; esac
       # A version that is named may be older than the one that is there.
       case "$*" in *=*) downgrade=--allow-downgrades ;; *) downgrade= ;; esac
-      keep_replaced "$archives" install ${change_held:+"$change_held"} ${bare:+"$bare"} ${downgrade:+"$downgrade"} "$@"
-      transact install ${change_held:+"$change_held"} ${bare:+"$bare"} ${downgrade:+"$downgrade"} "$@"
+      names=$*
+      set -- install ${change_held:+"$change_held"} ${bare:+"$bare"} ${downgrade:+"$downgrade"} "$@"
+      replaces_nothing "$@" || keep_replaced "$archives" "$@"
+      transact "$@"
       result=$?
       installed >"$after"
       [ "$result" -eq 0 ] || exit "$result"
-      for package; do
+      for package in $names; do
         # shellcheck disable=SC2016
         case $(dpkg-query -W -f='${db:Status-Abbrev} ' "${package%%=*}" 2>/dev/null) in
           *i' '*) ;;
@@ -233,7 +270,7 @@
       [ -e "$before" ] || exit 0
       [ -e "$after" ] || installed >"$after"
       note_undone || exit 1
-      put_back || exit 1
+      put_back "$@" || exit 1
       installed >"$undone/after"
       ;;
     redo)

@@ -30,6 +30,10 @@
     refresh) dnf -y makecache </dev/null || exit 1 ;;
     revert)
       [ -e "$before" ] || exit 0
+      if [ $# -gt 0 ]; then
+        echo "left as they are, for some are still declared: $*"
+        exit 0
+      fi
       [ -e "$after" ] || installed >"$after"
       added=$(LC_ALL=C comm -13 "$before" "$after")
       gone=$(LC_ALL=C comm -23 "$before" "$after")

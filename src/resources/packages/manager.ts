@@ -101,6 +101,17 @@ export function revertStep(manager: ManagerName, lockTimeoutSeconds: number): St
   return run(manager, 'revert', lockTimeoutSeconds, []);
 }
 
+/** The same for some of the packages alone: these, and what they need, stay. Other steps are as they were. */
+export function sparing(step: Step, names: readonly string[]): Step {
+  const undoes = step.do === 'run' && step.argv[0] === 'sh' && step.argv[3] === 'revert';
+  return undoes ? { ...step, argv: [...step.argv, ...names] } : step;
+}
+
+/** The names in the key of a resource, `package:curl,sudo`; none for a resource of another type. */
+export function packagesIn(key: string): readonly string[] {
+  return key.startsWith('package:') ? key.slice('package:'.length).split(',') : [];
+}
+
 /** Does again what `revertStep` undid: apt from what the undoing kept, the others from what their repositories have. */
 export function redoSteps(manager: ManagerName, apply: Step, lockTimeoutSeconds: number): readonly Step[] {
   if (manager === 'apt') return [run(manager, 'redo', lockTimeoutSeconds, [])];

@@ -29,6 +29,10 @@
     refresh) pacman -Sy --noconfirm </dev/null || exit 1 ;;
     revert)
       [ -e "$before" ] || exit 0
+      if [ $# -gt 0 ]; then
+        echo "left as they are, for some are still declared: $*"
+        exit 0
+      fi
       [ -e "$after" ] || installed >"$after"
       added=$(LC_ALL=C comm -13 "$before" "$after" | cut -d ' ' -f 1)
       gone=$(LC_ALL=C comm -23 "$before" "$after" | cut -d ' ' -f 1)

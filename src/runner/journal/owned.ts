@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { packagesIn } from '../../resources/packages/manager.ts';
 import type { Declared } from '../plan/declare.ts';
 
 /** A resource that a role of a playbook manages on a host. */
@@ -35,8 +36,21 @@ export function sha256(text: string): string {
   return createHash('sha256').update(text).digest('hex');
 }
 
-/** What is listed and no longer declared, in the order of the list. */
+/**
+ * What is listed and no longer declared, in the order of the list. Packages that are all declared together with others by now
+ * are not orphaned; they stay listed, for what brought them is known by their old name.
+ */
 export function orphansOf(owned: readonly Owned[], declared: readonly Pick<Declared, 'key'>[]): readonly Owned[] {
   const keys = new Set(declared.map(({ key }) => key));
-  return owned.filter(({ key }) => !keys.has(key));
+  const packages = new Set(stillDeclared(owned, declared));
+  return owned.filter(({ key }) => {
+    const names = packagesIn(key);
+    return !keys.has(key) && (names.length === 0 || !names.every((name) => packages.has(name)));
+  });
+}
+
+/** Packages that are declared, of those that some resource of the list is for. */
+export function stillDeclared(owned: readonly Owned[], declared: readonly Pick<Declared, 'key'>[]): readonly string[] {
+  const listed = new Set(owned.flatMap(({ key }) => packagesIn(key)));
+  return declared.flatMap(({ key }) => packagesIn(key)).filter((name) => listed.has(name));
 }

@@ -28,6 +28,7 @@ afterAll(() => host?.remove());
 
 const cases: readonly (readonly [string, () => ResourceTree])[] = [
   ['installed, with what it needs', () => packages({ names: ['lab-needs-lib', 'lab-rival'] })],
+  ['installed, with a service that its scripts do not stop', () => packages({ name: 'lab-daemon' })],
   ['another version', () => packages({ name: 'lab-app', version: '2.0' })],
   ['removed, its edited configuration left behind', () => packages({ name: 'lab-app', state: 'absent' })],
   ['removed although held', () => packages({ name: 'lab-provider', state: 'absent', allowHeld: true })],

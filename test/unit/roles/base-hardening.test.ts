@@ -56,6 +56,14 @@ describe('levels', () => {
     expect(levelOf()).toMatchObject({ idleTimeout: null, umask: null, banner: null, bans: null, passwordLength: null });
   });
 
+  test('brings nothing that packages of its own only recommend, and all for what is asked for', async () => {
+    const all = await declared({ packages: { install: ['htop', 'sudo'] }, admins: [{ name: 'ada', keys: [] }] });
+    expect(all.get('package:htop,sudo')).not.toMatchObject({ recommends: false });
+    expect(all.get('package:openssh-server,systemd-timesyncd,unattended-upgrades')).toMatchObject({
+      recommends: false,
+    });
+  });
+
   test('none leaves alone all but what is asked for', async () => {
     const none = await declared({ hardening: { level: 'none' }, sysctl: { 'vm.swappiness': 10 } });
     const keys = [...none.keys()];
