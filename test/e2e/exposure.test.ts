@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { ExposureFinding } from '../../roles/vps-gateway/exposure/finding.ts';
-import { type LabProject, labProject } from '../support/lab-project.ts';
+import { type LabProject, roleProject } from '../support/lab-project.ts';
 import { ownSandboxName } from '../support/sweep.ts';
 
 // A home behind a router, a gateway, and a machine in the internet that serves the zone, signs certificates and looks from outside.
@@ -121,7 +121,7 @@ async function verify(...more: string[]): Promise<Outcome> {
 }
 
 beforeAll(async () => {
-  project = labProject({
+  project = roleProject({
     'inventory/index.ts': inventory('-----BEGIN CERTIFICATE-----\nAA==\n-----END CERTIFICATE-----\n'),
     'playbooks/site.ts': site,
   });

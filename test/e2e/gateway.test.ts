@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type LabProject, labProject } from '../support/lab-project.ts';
+import { type LabProject, roleProject } from '../support/lab-project.ts';
 import { ownSandboxName } from '../support/sweep.ts';
 import { webServer } from '../support/web-server.ts';
 
@@ -91,7 +91,7 @@ async function serve() {
 }
 
 beforeAll(async () => {
-  project = labProject({
+  project = roleProject({
     'inventory/index.ts': inventory('-----BEGIN CERTIFICATE-----\nAA==\n-----END CERTIFICATE-----\n'),
     'playbooks/site.ts': site,
   });

@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type LabProject, labProject } from '../support/lab-project.ts';
+import { type LabProject, roleProject } from '../support/lab-project.ts';
 import { ownSandboxName } from '../support/sweep.ts';
 
 // A home behind a router, a gateway outside, and a client that knows nothing: what each of them can reach, as nmap sees it, and
@@ -70,7 +70,7 @@ const inside = async (machine: string, command: string) =>
   (await run('docker', ['exec', `${sandbox}-${machine}`, 'sh', '-c', command])).stdout;
 
 beforeAll(async () => {
-  project = labProject({ 'inventory/index.ts': inventory, 'playbooks/site.ts': site });
+  project = roleProject({ 'inventory/index.ts': inventory, 'playbooks/site.ts': site });
   const up = await lab('sandbox', 'up', '--name', sandbox);
   expect(up).toMatchObject({ exitCode: 0 });
 }, 240_000);

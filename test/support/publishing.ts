@@ -1,5 +1,5 @@
 import type { StartedHost } from './host.ts';
-import { type LabProject, labProject, lockFile } from './lab-project.ts';
+import { type LabProject, lockFile, roleProject } from './lab-project.ts';
 
 /** Parts of a project that publishes the zone `example.dev` from the host `vps`. */
 
@@ -54,7 +54,7 @@ ${entries.join('\n')}
 }
 
 export function projectWith(vps: StartedHost, declared: Declared): LabProject {
-  return labProject({
+  return roleProject({
     'inventory/index.ts': inventoryOf(vps, declared),
     'inventory/lab.lock.yml': lockFile({ vps }),
     'playbooks/site.ts': playbook,

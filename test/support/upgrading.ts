@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { type StartedHost, startHost } from './host.ts';
 import { HostNetwork } from './host-network.ts';
-import { inventoryFiles, type LabProject, labProject } from './lab-project.ts';
+import { inventoryFiles, type LabProject, roleProject } from './lab-project.ts';
 
 const repository = readFileSync(new URL('./apt-repository.sh', import.meta.url), 'utf8');
 
@@ -16,7 +16,7 @@ export class UpgradingHosts implements AsyncDisposable {
     this.first = first;
     this.second = second;
     this.#network = network;
-    this.project = labProject({
+    this.project = roleProject({
       ...inventoryFiles({ first, second }),
       'playbooks/upgrade.ts': `import { upgrade } from 'labwright/roles/upgrade';
 import inventory from '../inventory/index.ts';

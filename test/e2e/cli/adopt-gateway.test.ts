@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { type StartedHost, startHost } from '../../support/host.ts';
-import { type LabProject, labProject, lockFile } from '../../support/lab-project.ts';
+import { type LabProject, lockFile, roleProject } from '../../support/lab-project.ts';
 
 // A host whose rules ufw holds, and one whose sites Caddy serves, both set up by hand.
 
@@ -70,7 +70,7 @@ beforeAll(async () => {
     ufw route allow in on wg0 out on eth0
     ufw allow out 123/udp
     ufw --force enable`);
-  project = labProject({
+  project = roleProject({
     'inventory/index.ts': inventory('services: {}, flows: [], hosts: { vps: {} }, networks: {}, params: {},'),
     'inventory/lab.lock.yml': lockFile({ vps, web }),
     'playbooks/site.ts': `import { definePlaybook } from 'labwright';

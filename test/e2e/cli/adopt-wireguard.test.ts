@@ -9,7 +9,7 @@ import {
 } from '../../support/hand-made.ts';
 import { type StartedHost, startHost } from '../../support/host.ts';
 import { HostNetwork } from '../../support/host-network.ts';
-import { eventsOf, type LabOutcome, type LabProject, labProject, lockFile } from '../../support/lab-project.ts';
+import { eventsOf, type LabOutcome, type LabProject, lockFile, roleProject } from '../../support/lab-project.ts';
 import { Traffic } from '../../support/traffic.ts';
 
 // A hub, a spoke of wg-quick, a spoke of systemd-networkd and a phone that nobody logs in to, all made by hand.
@@ -94,7 +94,7 @@ beforeAll(async () => {
     ),
   );
   for (const host of [phone, nas, node]) await host.sh('until ping -c 1 -W 1 10.90.0.1; do :; done >/dev/null');
-  project = labProject({
+  project = roleProject({
     'inventory/index.ts': inventory('hosts: { hub: {}, nas: {}, node: {} },\n'),
     'inventory/lab.lock.yml': lockFile(hosts),
     'playbooks/site.ts': `import { definePlaybook } from 'labwright';

@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type StartedHost, startHost } from '../../support/host.ts';
-import { eventsOf, inventoryFiles, type LabProject, labProject } from '../../support/lab-project.ts';
+import { eventsOf, inventoryFiles, type LabProject, roleProject } from '../../support/lab-project.ts';
 import { fileSystemOf } from '../../support/snapshot.ts';
 
 // The strict level on a host that has its packages already: what it denies, what it lets through, and that it can be taken away.
@@ -68,7 +68,7 @@ function ssh(...argv: string[]): Promise<{ code: number; output: string }> {
 beforeAll(async () => {
   host = await startHost({ packages });
   await host.sh("systemctl disable --now fail2ban; useradd -m ada; echo 'ada:Old-and-6-horses' | chpasswd");
-  project = labProject({ ...inventoryFiles({ alpha: host }), 'playbooks/site.ts': site('strict') });
+  project = roleProject({ ...inventoryFiles({ alpha: host }), 'playbooks/site.ts': site('strict') });
   machine = await kernel();
   before = await files();
   expect(await run()).toMatchObject({ exitCode: 0, finished: { status: 'changed', counts: { differences: 0 } } });

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { type StartedHost, startHost } from '../../support/host.ts';
-import { type LabProject, labProject, lockFile } from '../../support/lab-project.ts';
+import { type LabProject, lockFile, roleProject } from '../../support/lab-project.ts';
 import { playbook } from '../../support/publishing.ts';
 
 vi.setConfig({ testTimeout: 180_000 });
@@ -38,7 +38,7 @@ ${services.map((name) => `    ${name}: { host: 'vps', port: 80, public: '${name}
       startHost(),
       startHost({ packages: ['bind9-dnsutils', 'bind9', 'knot', 'knot-dnsutils', 'curl', 'jq', 'libfaketime'] }),
     ]);
-    project = labProject({
+    project = roleProject({
       'inventory/index.ts': declared(['photos']),
       'inventory/lab.lock.yml': lockFile({ vps: server }),
       'playbooks/site.ts': playbook,

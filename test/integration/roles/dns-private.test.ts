@@ -3,7 +3,7 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import wireguard from '../../../roles/wireguard/role.ts';
 import { type StartedHost, startHost } from '../../support/host.ts';
-import { type LabProject, labProject, lockFile } from '../../support/lab-project.ts';
+import { type LabProject, lockFile, roleProject } from '../../support/lab-project.ts';
 import { TunnelHosts } from '../../support/tunnel.ts';
 
 // Real resolvers behind a real tunnel: a gateway and a host at home answer, two others ask, one of them with systemd-resolved. What is
@@ -62,7 +62,7 @@ beforeAll(async () => {
     'systemctl enable -q --now systemd-resolved; ln -sf /run/systemd/resolve/stub-resolv.conf /etc/resolv.conf',
   );
   for (const name of names) before.set(name, await tunnel.hosts[name].sh('cat /etc/resolv.conf'));
-  project = labProject({ 'lists/blocked.txt': '# a list\n0.0.0.0 tracker.example.dev\nphotos.example.dev\n' });
+  project = roleProject({ 'lists/blocked.txt': '# a list\n0.0.0.0 tracker.example.dev\nphotos.example.dev\n' });
   project.write('inventory/lab.lock.yml', lockFile(tunnel.hosts));
   set({});
   await tunnel.apply({ use: wireguard() });

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type LabProject, labProject, lockFile } from '../../support/lab-project.ts';
+import { type LabProject, lockFile, roleProject } from '../../support/lab-project.ts';
 import { type NameServer, startBind } from '../../support/name-server.ts';
 import { inventoryOf, playbook } from '../../support/publishing.ts';
 
@@ -19,7 +19,7 @@ describe('as a zone file', () => {
   beforeAll(async () => {
     server = await startBind();
     await server.host.sh("sed -i 's/allow-update { key lab; };//' /etc/bind/named.conf; rndc reconfig");
-    project = labProject({
+    project = roleProject({
       'inventory/index.ts': declared(''),
       'inventory/lab.lock.yml': lockFile({ vps: server.host }),
       'playbooks/site.ts': playbook,

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { type StartedHost, startHost } from '../../support/host.ts';
-import { type LabProject, labProject, lockFile } from '../../support/lab-project.ts';
+import { type LabProject, lockFile, roleProject } from '../../support/lab-project.ts';
 import { TunnelHosts } from '../../support/tunnel.ts';
 import { webServer } from '../../support/web-server.ts';
 
@@ -139,7 +139,7 @@ beforeAll(async () => {
     `{\n https_port 8443\n http_port 8080\n}\ncloud.example.test {\n tls {\n  issuer acme {\n   dir ${directory()}\n   trusted_roots /etc/caddy/root.pem\n   disable_http_challenge\n  }\n }\n respond "cloud was asked by {remote_host}"\n}\n`,
   );
   await copy(nas, '/root/web.pl', webServer);
-  project = labProject({
+  project = roleProject({
     'playbooks/site.ts': site,
     'files/root.pem': root,
     'inventory/lab.lock.yml': lockFile({ vps, nas, node }),

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, beforeEach, expect, it, vi } from 'vitest';
 import { type StartedHost, startHost } from '../../support/host.ts';
-import { type LabProject, labProject, lockFile } from '../../support/lab-project.ts';
+import { type LabProject, lockFile, roleProject } from '../../support/lab-project.ts';
 import { type NameServer, startBind } from '../../support/name-server.ts';
 
 // One certificate for all names of a domain: an authority (another Caddy) that looks for a record in the zone, which a real BIND takes.
@@ -58,7 +58,7 @@ beforeAll(async () => {
   );
   await gateway.exec(['sh', '-c', 'cat >/root/root.pem'], root);
   await gateway.sh('systemd-run -q --unit=photos caddy respond --listen 127.0.0.1:2342 "port 2342"');
-  project = labProject({
+  project = roleProject({
     'inventory/index.ts': inventory(),
     'inventory/lab.lock.yml': lockFile({ vps: gateway }),
     'files/root.pem': root,

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { type StartedHost, startHost } from '../../support/host.ts';
-import { type LabProject, labProject, lockFile } from '../../support/lab-project.ts';
+import { type LabProject, lockFile, roleProject } from '../../support/lab-project.ts';
 
 // Every word that a service can say about its requests, as a real Caddy takes it; and what it does not take.
 
@@ -55,7 +55,7 @@ beforeAll(async () => {
     startHost({ packages: ['caddy', 'fail2ban', 'python3-systemd', 'curl'] }),
     startHost({ variant: 'busybox' }),
   ]);
-  project = labProject({
+  project = roleProject({
     'inventory/index.ts': inventory(),
     'inventory/lab.lock.yml': lockFile({ alpha: gateway, bare }),
     'playbooks/site.ts': site,
