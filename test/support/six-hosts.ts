@@ -38,7 +38,7 @@ export function sixHostsFiles(
 export default defineInventory({
   ssh: { user: 'root', identityFile: '${at}/id_ed25519' },
   params: {
-    base: { sshd: { passwordAuthentication: false }, hardening: { level: '${level}' } },
+    base: { hardening: { level: '${level}' } },
     dns: { resolvers: ['nas', 'node1'], upstreams: [{ address: '${internet}', name: 'resolver.test', tls: false }] },
     'vps-gateway': { acme: { directory: 'https://${internet}:9443/acme/local/directory', root: '${at}/authority.pem' } },
   },
@@ -179,9 +179,9 @@ export async function homelabProblems(sandbox = ownSandboxName()): Promise<strin
     if (name !== 'vps') expect(`${name} by the tunnel`, await on('vps', until(`ping -c 1 -W 1 ${vpn} >/dev/null`)), '');
     expect(`handshakes of ${name}`, await on(name, 'wg show all latest-handshakes'), /\t[1-9]\d+$/m);
     expect(
-      `passwords of sshd on ${name}`,
-      await on(name, 'sshd -T | grep ^passwordauthentication'),
-      'passwordauthentication no',
+      `passwords of root on ${name}`,
+      await on(name, 'sshd -T | grep ^permitrootlogin'),
+      'permitrootlogin without-password',
     );
   }
   const inside = /^10\.(70\.1|90\.0)\.13 /;
