@@ -18,7 +18,8 @@ const plain = '#e6edf3';
 
 // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for.
 const sequence = /\u001b\[([0-9;?]*)([A-Za-z])/g;
-const xml = (text) => text.replace(/[&<>]/g, (sign) => ({ '&': '&amp;', '<': '&lt;', '>': '&gt;' })[sign]);
+const xml = (text) =>
+  text.replaceAll(' ', '\u00a0').replace(/[&<>]/g, (sign) => ({ '&': '&amp;', '<': '&lt;', '>': '&gt;' })[sign]);
 
 /** How the text after these codes looks. */
 function styled(style, codes) {
