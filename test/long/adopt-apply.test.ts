@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { handMadeConfig, handMadeKeys, presharedKey, startByHand } from '../support/hand-made.ts';
+import { adoptedInventory, handMadeConfig, handMadeKeys, presharedKey, startByHand } from '../support/hand-made.ts';
 import { type StartedHost, startHost } from '../support/host.ts';
 import { HostNetwork } from '../support/host-network.ts';
 import { type LabProject, labProject, lockFile } from '../support/lab-project.ts';
@@ -8,7 +8,6 @@ import { Traffic } from '../support/traffic.ts';
 // A tunnel that was made by hand is taken over by `--apply` alone, survives boots, and is handed back by a rollback.
 
 type Name = 'hub' | 'nas';
-const names = ['hub', 'nas'] as const;
 const packages = ['wireguard-tools', 'wireguard-go', 'iputils-ping', 'nftables', 'netcat-openbsd', 'ufw'];
 let network: HostNetwork;
 let hosts: Record<Name, StartedHost>;
@@ -50,7 +49,7 @@ beforeAll(async () => {
   );
   await linked();
   project = labProject({
-    'inventory/index.ts': inventory('hosts: { hub: {}, nas: {} },\n'),
+    'inventory/index.ts': adoptedInventory(hosts, 'hosts: { hub: {}, nas: {} },\n'),
     'inventory/lab.lock.yml': lockFile(hosts),
     'playbooks/site.ts': `import { definePlaybook } from 'labwright';
 import wireguard from 'labwright/roles/wireguard';
@@ -64,21 +63,6 @@ afterAll(async () => {
   for (const host of Object.values(hosts ?? {})) await host.remove();
   await network?.[Symbol.asyncDispose]();
 });
-
-function inventory(entries: string): string {
-  const lines = names.map((name) => `    ${name}: { address: '${hosts[name].address}', ...adopted.hosts.${name} },`);
-  return `import { defineInventory } from 'labwright';
-const adopted = {
-${entries}};
-export default defineInventory({
-  ...adopted,
-  ssh: { user: 'root', identityFile: '${hosts.hub.identityFile}' },
-  hosts: {
-${lines.join('\n')}
-  },
-});
-`;
-}
 
 const linked = () => hosts.nas.sh('timeout 60 sh -c "until ping -c 1 -W 1 10.91.0.1; do :; done" >/dev/null');
 const keys = () => hosts.hub.sh('wg show wg0 private-key; wg show wg0 preshared-keys; wg show wg0 listen-port');
@@ -98,7 +82,7 @@ async function boot(name: Name, end: 'reboot' | 'powerCycle'): Promise<void> {
 }
 
 it('is taken over by --apply, to its end, with no packet lost', async () => {
-  project.write('inventory/index.ts', inventory((await project.lab(['adopt', 'wireguard'])).stdout));
+  project.write('inventory/index.ts', adoptedInventory(hosts, (await project.lab(['adopt', 'wireguard'])).stdout));
   const before = await keys();
   const byHand = await files();
   const traffic = await Traffic.start(hosts.nas, '10.91.0.1');

@@ -85,3 +85,21 @@ export async function networkdFiles(
   await host.exec(['sh', '-c', `umask 077; mkdir -p /run/${name}; cat >/run/${name}/${name}.conf`], config);
   await host.sh(`wg-quick up /run/${name}/${name}.conf; rm -r /run/${name}`);
 }
+
+/** The inventory that a person makes of the entries that `lab adopt wireguard` printed. */
+export function adoptedInventory(hosts: Readonly<Record<string, StartedHost>>, entries: string): string {
+  const lines = Object.entries(hosts).map(
+    ([name, { address }]) => `    ${name}: { address: '${address}', ...adopted.hosts.${name} },`,
+  );
+  return `import { defineInventory } from 'labwright';
+const adopted = {
+${entries}};
+export default defineInventory({
+  ...adopted,
+  ssh: { user: 'root', identityFile: '${Object.values(hosts)[0]?.identityFile}' },
+  hosts: {
+${lines.join('\n')}
+  },
+});
+`;
+}

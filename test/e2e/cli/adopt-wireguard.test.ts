@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import {
+  adoptedInventory,
   type HandMadeKeys,
   handMadeConfig,
   handMadeKeys,
@@ -95,7 +96,7 @@ beforeAll(async () => {
   );
   for (const host of [phone, nas, node]) await host.sh('until ping -c 1 -W 1 10.90.0.1; do :; done >/dev/null');
   project = roleProject({
-    'inventory/index.ts': inventory('hosts: { hub: {}, nas: {}, node: {} },\n'),
+    'inventory/index.ts': adoptedInventory(hosts, 'hosts: { hub: {}, nas: {}, node: {} },\n'),
     'inventory/lab.lock.yml': lockFile(hosts),
     'playbooks/site.ts': `import { definePlaybook } from 'labwright';
 import wireguard from 'labwright/roles/wireguard';
@@ -109,22 +110,6 @@ afterAll(async () => {
   for (const host of [...Object.values(hosts ?? {}), phone]) await host?.remove();
   await network?.[Symbol.asyncDispose]();
 });
-
-/** What a person makes of the entries that were printed. */
-function inventory(entries: string): string {
-  const lines = names.map((name) => `    ${name}: { address: '${hosts[name].address}', ...adopted.hosts.${name} },`);
-  return `import { defineInventory } from 'labwright';
-const adopted = {
-${entries}};
-export default defineInventory({
-  ...adopted,
-  ssh: { user: 'root', identityFile: '${hosts.hub.identityFile}' },
-  hosts: {
-${lines.join('\n')}
-  },
-});
-`;
-}
 
 const running = async () =>
   await Promise.all(
@@ -157,7 +142,7 @@ it('shows what there is as entries of the inventory, and changes nothing', async
   withoutSecrets(outcome);
   expect(await whole()).toEqual(before);
   expect(outcome.stderr).toMatch(/hub:\/etc\/wireguard\/wg0\.conf:6 {2}PostUp = iptables .*\n +→ a flow/);
-  project.write('inventory/index.ts', inventory(outcome.stdout));
+  project.write('inventory/index.ts', adoptedInventory(hosts, outcome.stdout));
   const again = await project.lab(['adopt', 'wireguard']);
   expect(again).toMatchObject({ exitCode: 0, stdout: '' });
 });
