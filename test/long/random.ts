@@ -1,14 +1,19 @@
 /** Numbers that are the same for the same seed. */
 export interface Random {
+  readonly seed: number;
   /** From 0 to `below`, without it. */
   integer(below: number): number;
   pick<Value>(from: readonly Value[]): Value;
 }
 
-/** `LAB_TEST_SEED`, or another one every time. */
-export function seedOfTests(): number {
+/**
+ * `LAB_TEST_SEED`, or another one every time.
+ *
+ * @param usual instead of that, for tests of every change: what fails there was broken by the change
+ */
+export function seedOfTests(usual = Math.floor(Math.random() * 2 ** 31)): number {
   const given = process.env.LAB_TEST_SEED;
-  return given === undefined ? Math.floor(Math.random() * 2 ** 31) : Number(given);
+  return given === undefined ? usual : Number(given);
 }
 
 /** A linear congruential generator, with the numbers of Numerical Recipes. */
@@ -18,5 +23,5 @@ export function randomFrom(seed: number): Random {
     state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
     return Math.floor((state / 2 ** 32) * below);
   };
-  return { integer, pick: (from) => from[integer(from.length)] as (typeof from)[number] };
+  return { seed, integer, pick: (from) => from[integer(from.length)] as (typeof from)[number] };
 }

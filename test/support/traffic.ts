@@ -13,7 +13,8 @@ export class Traffic {
   static async start(host: StartedHost, address: string): Promise<Traffic> {
     const file = `/run/traffic-${address.replaceAll(/[^0-9a-z]/g, '-')}`;
     await host.sh(
-      `setsid ping -n -i 0.01 ${address} >${file} 2>&1 </dev/null & echo $! >${file}.pid; sleep 0.5; grep -q 'bytes from' ${file}`,
+      `setsid ping -n -i 0.01 ${address} >${file} 2>&1 </dev/null & echo $! >${file}.pid
+      tries=0; until grep -q 'bytes from' ${file}; do tries=$((tries + 1)); [ $tries -lt 100 ] || { cat ${file} >&2; exit 1; }; sleep 0.1; done`,
     );
     return new Traffic(host, file);
   }

@@ -126,7 +126,7 @@ it('lets nothing in, cuts nothing and loses nothing while its rules change', asy
   for (const ports of [[8080, 9000], [9000], [8080]]) await change(...ports);
   await gateway.sh('for _ in $(seq 100); do lab-firewall load; done');
   const { length } = await gateway.sh('cat /root/held');
-  await nas.sh('systemctl kill -s INT probe; sleep 0.5; systemctl is-active held');
+  await nas.sh('systemctl kill -s INT probe; until [ -s /root/sent ]; do sleep 0.1; done; systemctl is-active held');
   const sent = Number(await nas.sh('cat /root/sent'));
   const packets = async (table: string) =>
     [...(await gateway.sh(`nft list table inet ${table}`)).matchAll(/packets (\d+)/g)].map(([, count]) =>

@@ -30,6 +30,16 @@ const secretsOf = async (name: (typeof names)[number]) =>
   (await tunnel.hosts[name].sh('cat /etc/wireguard/*.key /etc/wireguard/*.psk')).trim().split('\n');
 const interfacesOf = async (name: (typeof names)[number]) =>
   (await tunnel.hosts[name].sh('wg show interfaces')).trim().split(/\s+/).sort();
+/** Where a host with one interface goes with new keys. */
+const nextOf = async (name: (typeof names)[number]) => {
+  const [now] = await interfacesOf(name);
+  return now === 'wg0' ? 'wg0b' : 'wg0';
+};
+/**
+ * What waits for a handshake that got lost waits for 5 s (REKEY_TIMEOUT, "WireGuard: Next Generation Kernel Network Tunnel", 6.1); less
+ * is a busy machine.
+ */
+const lateMs = 4000;
 
 it('has nothing to do while keys are young', async () => {
   const { exitCode, text } = await rotate({ maxAge: '1d' });
@@ -57,6 +67,7 @@ it('says with --check which links are due and each step, and changes nothing', a
 
 it('moves every link to new keys at a packet every 10 ms, and none is lost or late', async () => {
   const old = { gateway: await secretsOf('gateway'), nas: await secretsOf('nas'), node: await secretsOf('node') };
+  const next = await nextOf('gateway');
   const flows = [
     ['gateway', 'nas'],
     ['nas', 'gateway'],
@@ -77,10 +88,10 @@ it('moves every link to new keys at a packet every 10 ms, and none is lost or la
   for (const { sent, lost, longestMs } of outcome) {
     expect(sent).toBeGreaterThan(100);
     expect(lost).toBeLessThanOrEqual(usual?.lost ?? 0);
-    expect(longestMs).toBeLessThan(1000 + 2 * (usual?.longestMs ?? 0));
+    expect(longestMs).toBeLessThan(lateMs);
   }
   for (const name of names) {
-    expect(await interfacesOf(name)).toEqual(['wg0b']);
+    expect(await interfacesOf(name)).toEqual([next]);
     // Neither on the disk nor anywhere that is readable: the journal, logs, other programs' memory as far as it shows.
     for (const secret of old[name])
       expect(
@@ -104,11 +115,12 @@ it('comes back after a reboot of any host', async () => {
 });
 
 it('rotates the links of one host alone, and back to the first interface', async () => {
+  const [next, stays] = [await nextOf('nas'), await interfacesOf('node')];
   const { exitCode, text } = await rotate({ maxAge: '0s' }, { limit: ['nas'] });
   expect(text).toContain('finished retire: old keys destroyed on gateway, nas');
   expect(exitCode).toBe(0);
-  expect(await interfacesOf('nas')).toEqual(['wg0']);
-  expect(await interfacesOf('node')).toEqual(['wg0b']);
+  expect(await interfacesOf('nas')).toEqual([next]);
+  expect(await interfacesOf('node')).toEqual(stays);
   expect(await interfacesOf('gateway')).toEqual(['wg0', 'wg0b']);
   await tunnel.reachesAll();
 });
@@ -155,7 +167,7 @@ it('loses nothing either of what the gateway translates for somebody outside, wh
     for (const { sent, lost, longestMs } of outcome) {
       expect(sent).toBeGreaterThan(100);
       expect(lost).toBeLessThanOrEqual(usual?.lost ?? 0);
-      expect(longestMs).toBeLessThan(1000 + 2 * (usual?.longestMs ?? 0));
+      expect(longestMs).toBeLessThan(lateMs);
     }
   } finally {
     tunnel.isManagedInside = false;
