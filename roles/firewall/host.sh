@@ -111,13 +111,15 @@ ufw_state() {
 	ip6tables -S 2>/dev/null | grep -E '^-A ufw6-user-(input|forward|output) ' | sed 's/^/ufw6 /'
 }
 
-# Where this login comes from, and to which address and port it came: ssh(1), of the process that has it.
+# Where this login comes from, and to which address and port it came: ssh(1), of the process that has it; and by which
+# interface, which is the way back.
 login() {
 	pid=$$
 	while [ "${pid:-0}" -gt 1 ]; do
 		connection=$(tr '\0' '\n' <"/proc/$pid/environ" 2>/dev/null | sed -n 's/^SSH_CONNECTION=//p')
 		if [ -n "$connection" ]; then
-			printf 'login %s\n' "$connection"
+			device=$(ip -o route get "${connection%% *}" 2>/dev/null | sed -n 's/.* dev \([^ ]*\).*/\1/p')
+			printf 'login %s %s\n' "$connection" "$device"
 			return
 		fi
 		pid=$(sed -n 's/^PPid:[[:space:]]*//p' "/proc/$pid/status" 2>/dev/null)

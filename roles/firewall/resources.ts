@@ -1,23 +1,11 @@
 import { type Change, defineResource, type Facts, LabError, type Step, z } from '../../src/index.ts';
 import { readRoleFile } from '../../src/shared/own-package.ts';
-import { AddressSet } from './address-set.ts';
+import { admitted, refuseLockOut } from './admitted.ts';
 
 export const hostScript = '/usr/local/sbin/lab-firewall';
 export const rulesFile = '/etc/lab/firewall.nft';
 
 export const script = (word: string): Step => ({ do: 'run', argv: [hostScript, word], timeoutSeconds: 120 });
-
-/** Who may begin a TCP connection to which port, as the login that is in use is held against it. */
-export const admitted = z.array(
-  z.strictObject({
-    addresses: z.array(z.string()),
-    /** Under which addresses of this host. */
-    at: z.array(z.string()),
-    ports: z.array(z.strictObject({ first: z.int(), last: z.int() })),
-  }),
-);
-
-export type Admitted = z.output<typeof admitted>;
 
 /** What the script of the host says of it; asked by its text, as the first run has to know as much as later ones. */
 export async function stateOf(host: Facts): Promise<(word: string) => readonly (readonly string[])[]> {
@@ -103,24 +91,5 @@ function refuseOthers(others: readonly string[]): void {
       other === 'ufw'
         ? "let the role write its rules with params.firewall.backend: 'ufw' for this host, or: ufw disable"
         : `systemctl disable --now ${other}`,
-  });
-}
-
-/** An established connection outlives every rule: that it still works says nothing about the next one. */
-export function refuseLockOut(admitted: Admitted, login: readonly string[] | null): void {
-  const [client, , own, port] = login ?? [];
-  if (client === undefined || own === undefined || port === undefined) return;
-  const number = Number(port);
-  const isAdmitted = admitted.some(
-    ({ addresses, at, ports }) =>
-      (ports.length === 0 || ports.some(({ first, last }) => first <= number && number <= last)) &&
-      AddressSet.of(at).has(own) &&
-      AddressSet.of(addresses).has(client),
-  );
-  if (isAdmitted) return;
-  throw new LabError('PLAN_IMPOSSIBLE', `these rules would not let in the connection that lab itself is using`, {
-    expected: `a flow that lets ${client} reach port ${port} of this host at ${own}`,
-    found: 'none',
-    hint: `add one to the inventory, such as { from: '…', to: 'all', ports: ${port}, reason: 'administration' }; a client without a name can be a device with the address ${client}`,
   });
 }

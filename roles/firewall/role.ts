@@ -10,6 +10,7 @@ import {
 } from '../../src/index.ts';
 import { readRoleFile } from '../../src/shared/own-package.ts';
 import { AddressSet, families } from './address-set.ts';
+import { admittedBy, formatted } from './admitted.ts';
 import { loadedAtBoot, withoutLoader } from './boot-unit.ts';
 import { type HostRules, rulesFor } from './host-rules.ts';
 import { tunnelInternet } from './internet/resource.ts';
@@ -57,7 +58,10 @@ async function withTable(context: RoleContext<Params>): Promise<ResourceTree> {
     // Of a time when ufw held the rules.
     ufwRules({ rules: null, admitted: [] }),
     directory({ path: '/etc/lab', mode: '0700' }),
-    firewallRules({ content: renderNftables(rules, params, host.connection.port ?? 22), admitted: admittedBy(rules) }),
+    firewallRules({
+      content: renderNftables(rules, params, host.connection.port ?? 22),
+      admitted: admittedBy(rules, 'nftables'),
+    }),
     loadedAtBoot(loader),
     wayToInternet(context, rules),
   ];
@@ -107,7 +111,7 @@ function withUfw({ host, inventory, params }: RoleContext<Params>): ResourceTree
   const [ipv4, ipv6] = families.map((family) => ufwRulesOf(rules, family, devices)) as [UfwRule[], UfwRule[]];
   return [
     file({ path: hostScript, content: readRoleFile('firewall/host.sh'), mode: '0755' }),
-    ufwRules({ rules: { ipv4, ipv6 }, admitted: admittedBy(rules) }),
+    ufwRules({ rules: { ipv4, ipv6 }, admitted: admittedBy(rules, 'ufw') }),
     ownLine(),
     withoutService(),
   ];
@@ -135,20 +139,4 @@ function withoutTable(): ResourceTree {
 
 function withoutService(): ResourceTree {
   return withoutLoader(loader, firewallRules({ content: null, admitted: [] }));
-}
-
-function admittedBy({ input, inside }: HostRules) {
-  const internet = AddressSet.everything.without(inside);
-  const all = formatted(AddressSet.everything);
-  return input
-    .filter(({ protocol }) => protocol !== 'udp')
-    .map(({ who, addresses, ports, at }) => ({
-      addresses: who === 'anyone' ? all : formatted(who === 'internet' ? internet : addresses),
-      at: at === null ? all : formatted(at),
-      ports: [...ports],
-    }));
-}
-
-function formatted(addresses: AddressSet): string[] {
-  return [...addresses.format('ipv4'), ...addresses.format('ipv6')];
 }

@@ -1,6 +1,7 @@
 import { type Change, defineResource, LabError, type Step, z } from '../../../src/index.ts';
 import { type Family, families } from '../address-set.ts';
-import { admitted, refuseLockOut, script, stateOf } from '../resources.ts';
+import { admitted, refuseLockOut } from '../admitted.ts';
+import { script, stateOf } from '../resources.ts';
 import type { UfwRule } from './rules.ts';
 import { listedAs, ownRulesIn, userLinesIn, userRulesFile, withOwnRules } from './user-rules.ts';
 

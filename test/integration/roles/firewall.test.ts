@@ -168,6 +168,25 @@ it('refuses rules that would not let in the login in use', async () => {
   expect(await answers(22)).toBe('open\n');
 });
 
+it('refuses a login by wire whose address the rules believe by the tunnel alone', async () => {
+  const { more } = tunnel;
+  const [client = ''] = (await tunnel.hosts.gateway.sh('echo "$(ip route show default)"')).match(/(?<=via )\S+/) ?? [];
+  tunnel.more = {
+    networks: {
+      outside: { prefixes: `${tunnel.hosts.gateway.address}/32`, public: true },
+      home: { prefixes: `${client}/32` },
+      vpn: { prefixes: ['10.80.0.0/24', 'fd80::/64'], tunnel: true },
+    },
+    flows: [{ from: ['home', 'internet'], to: 'gateway', ports: 22, reason: 'administration' }],
+  };
+  const { finished } = await tunnel.apply({ use, only: ['gateway'] });
+  tunnel.more = more;
+  expect(finished.map(({ failure }) => [failure?.message, failure?.found])).toEqual([
+    ['these rules would not let in the connection that lab itself is using', 'it comes in by eth0'],
+  ]);
+  expect(await answers(22)).toBe('open\n');
+});
+
 it('is taken away with state "absent"', async () => {
   const { finished } = await tunnel.apply({ use: firewall({ state: 'absent' }), only: ['gateway'] });
   expect(finished.map(({ status, failure }) => failure ?? status)).toEqual(['changed']);
