@@ -1,8 +1,8 @@
-import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { block } from '../../src/resources/block.ts';
 import { Secret } from '../../src/shared/secret.ts';
 import { changesInOrder, changesOf, planningFacts } from '../support/fake-facts.ts';
+import fc from '../support/fast-check.ts';
 
 const path = '/etc/hosts';
 type Props = Omit<Parameters<typeof block>[0], 'path' | 'name'>;

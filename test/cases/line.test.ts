@@ -1,8 +1,8 @@
-import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { KnownAfterApply } from '../../src/remote/facts/contract.ts';
 import { line } from '../../src/resources/line.ts';
 import { changesInOrder, changesOf, type FakeHost, planningFacts } from '../support/fake-facts.ts';
+import fc from '../support/fast-check.ts';
 
 const path = '/etc/app.conf';
 type Props = Omit<Parameters<typeof line>[0], 'path'>;

@@ -1,5 +1,4 @@
 import { writeFileSync } from 'node:fs';
-import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import example from '../../inventory/index.ts';
 import { graphOf } from '../../src/report/graph/graph.ts';
@@ -7,6 +6,7 @@ import { drawPage } from '../../src/report/graph/page.ts';
 import { drawGraph } from '../../src/report/graph/svg.ts';
 import { drawReport } from '../../src/report/verify/page.ts';
 import { type Browser, startBrowser, type Tab, type View } from '../support/browser.ts';
+import fc from '../support/fast-check.ts';
 import { homelabs } from '../support/homelabs.ts';
 import { reportOn } from '../support/verify-report.ts';
 

@@ -1,7 +1,7 @@
 import { it } from 'vitest';
 import { PacketField } from '../support/packet-field.ts';
 import { probeRandomPolicies } from '../support/probe-policies.ts';
-import { randomFrom, seedOfTests } from './random.ts';
+import { randomFrom, seedOfTests } from '../support/random.ts';
 
 it.each(['nftables', 'ufw'] as const)(
   'the kernel lets through what many random policies for %s allow, and nothing else',

@@ -1,8 +1,8 @@
 import { expect, it } from 'vitest';
+import { randomFrom, seedOfTests } from '../support/random.ts';
 import { other } from './every-resource.ts';
 import { KillTarget } from './kill-target.ts';
 import { atEveryBoundary, atRandom, type Strikes } from './plan-strikes.ts';
-import { randomFrom, seedOfTests } from './random.ts';
 import { strike } from './strike.ts';
 
 /** Hosts that are struck side by side. */

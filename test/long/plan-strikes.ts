@@ -1,5 +1,5 @@
+import type { Random } from '../support/random.ts';
 import type { Version } from './every-resource.ts';
-import type { Random } from './random.ts';
 import type { Strike, Victim } from './strike.ts';
 
 /** Version that the run goes towards → the strikes at it. */

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { randomFrom, seedOfTests } from './random.ts';
+import { randomFrom, seedOfTests } from '../support/random.ts';
 import { type FaultPlan, faults, fits, meetFault, planFaults, rotationSteps } from './rotation-faults.ts';
 import { RotationLane } from './rotation-lane.ts';
 

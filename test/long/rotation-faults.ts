@@ -1,5 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises';
-import type { Random } from './random.ts';
+import type { Random } from '../support/random.ts';
 import { type Ending, type LaneName, laneNames, type RotationLane } from './rotation-lane.ts';
 import type { RunningRotation } from './running-rotation.ts';
 

@@ -13,11 +13,13 @@ export interface ParsedIni {
 }
 
 const parser = `
-import json, sys
+import json, math, sys
 from ansible.inventory.data import InventoryData
 from ansible.plugins.inventory.ini import InventoryModule
 
 def plain(value):
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)
     if isinstance(value, bool) or not isinstance(value, (int, list, tuple, set, dict)):
         return value
     if isinstance(value, int):
@@ -36,7 +38,7 @@ def parsed(text):
     return {
         "hosts": {h.name: own(h) for h in data.hosts.values()},
         "groups": {
-            g.name: {"hosts": [h.name for h in g.hosts], "children": [c.name for c in g.child_groups], "vars": own(g)}
+            g.name: {"hosts": [h.name for h in g.hosts], "children": sorted(c.name for c in g.child_groups), "vars": own(g)}
             for g in data.groups.values()
         },
     }

@@ -1,7 +1,7 @@
-import fc from 'fast-check';
 import type { InventoryInput } from '../../src/index.ts';
 import { resolveInventory } from '../../src/model/resolve-inventory.ts';
 import type { Inventory } from '../../src/model/types.ts';
+import fc from './fast-check.ts';
 
 /** Text that must not become anything but text. */
 export const hostileText = fc

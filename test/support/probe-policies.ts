@@ -8,8 +8,8 @@ import { renderNftables } from '../../roles/firewall/render-nftables.ts';
 import { ufwRulesOf } from '../../roles/firewall/ufw/rules.ts';
 import { userRulesFile, withOwnRules } from '../../roles/firewall/ufw/user-rules.ts';
 import { type Host, type Inventory, LabError } from '../../src/index.ts';
-import type { Random } from '../long/random.ts';
 import { type FieldInterface, keyOf, type OfferedPacket, type PacketField } from './packet-field.ts';
+import type { Random } from './random.ts';
 import { randomInventory, somePorts, someSources } from './random-policy.ts';
 
 const tunnelled = ['10.80.0.0/24', 'fd80::/64'];

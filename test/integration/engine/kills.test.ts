@@ -3,8 +3,8 @@ import type { Version } from '../../long/every-resource.ts';
 import { other } from '../../long/every-resource.ts';
 import { KillTarget } from '../../long/kill-target.ts';
 import { atEveryBoundary, atRandom } from '../../long/plan-strikes.ts';
-import { type Random, randomFrom, seedOfTests } from '../../long/random.ts';
 import { type Strike, strike, type Victim } from '../../long/strike.ts';
+import { type Random, randomFrom, seedOfTests } from '../../support/random.ts';
 
 /** A few of those of test/long/kills.test.ts, others with every seed. */
 function someStrikes({ journals }: KillTarget, random: Random): Record<Version, Strike[]> {

@@ -1,10 +1,10 @@
-import fc from 'fast-check';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import type { Resource } from '../../../src/resources/contract.ts';
 import { directory } from '../../../src/resources/directory.ts';
 import { file } from '../../../src/resources/file.ts';
 import { symlink } from '../../../src/resources/symlink.ts';
 import { user } from '../../../src/resources/user.ts';
+import fc from '../../support/fast-check.ts';
 import { type StartedHost, startHost } from '../../support/host.ts';
 import { runOn } from '../../support/run-on.ts';
 

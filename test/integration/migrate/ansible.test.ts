@@ -1,7 +1,6 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { importAnsible } from '../../../src/migrate/ansible/import.ts';
 import { readIni } from '../../../src/migrate/ansible/ini.ts';
@@ -13,6 +12,7 @@ import { loadModule } from '../../../src/playbook/load-module.ts';
 import { usePlaceholders } from '../../../src/secrets/secret.ts';
 import { LabError } from '../../../src/shared/errors.ts';
 import { listByAnsible, type ParsedIni, parseIniByAnsible } from '../../support/ansible.ts';
+import fc from '../../support/fast-check.ts';
 
 /** The same shape from our own reader, or what it refuses the text for. */
 function parseIni(text: string): ParsedIni | { readonly error: string } {
@@ -30,13 +30,15 @@ function parseIni(text: string): ParsedIni | { readonly error: string } {
     groups: Object.fromEntries(
       [...data.groups.values()].map((group) => [
         group.name,
-        { hosts: [...group.hosts], children: [...group.children], vars: variables(group.variables) },
+        { hosts: [...group.hosts], children: [...group.children].sort(), vars: variables(group.variables) },
       ]),
     ),
   };
 }
 
 function plain(value: Value): unknown {
+  // As Python writes it: JSON has no number for it.
+  if (value === Number.POSITIVE_INFINITY || value === Number.NEGATIVE_INFINITY) return value > 0 ? 'inf' : '-inf';
   if (value instanceof Template) return value.text;
   if (isList(value)) return value.map(plain);
   return isMapping(value) ? Object.fromEntries(Object.entries(value).map(([key, item]) => [key, plain(item)])) : value;

@@ -14,7 +14,6 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
-import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { z } from 'zod';
 import { FactLoader } from '../../../src/remote/facts/loader.ts';
@@ -28,6 +27,7 @@ import type { StageEnd } from '../../../src/runner/apply/follow-stage.ts';
 import type { Planned } from '../../../src/runner/plan/plan-host.ts';
 import type { LabError } from '../../../src/shared/errors.ts';
 import { Redactor, Secret } from '../../../src/shared/secret.ts';
+import fc from '../../support/fast-check.ts';
 import {
   applierOver,
   describeShells,

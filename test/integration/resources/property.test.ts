@@ -1,4 +1,3 @@
-import fc from 'fast-check';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { absent } from '../../../src/resources/absent.ts';
 import type { Resource } from '../../../src/resources/contract.ts';
@@ -6,6 +5,7 @@ import { directory } from '../../../src/resources/directory.ts';
 import { file } from '../../../src/resources/file.ts';
 import { line } from '../../../src/resources/line.ts';
 import { symlink } from '../../../src/resources/symlink.ts';
+import fc from '../../support/fast-check.ts';
 import { type StartedHost, startHost } from '../../support/host.ts';
 import { revertLastRun } from '../../support/revert.ts';
 import { runOn } from '../../support/run-on.ts';

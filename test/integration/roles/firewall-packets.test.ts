@@ -1,7 +1,7 @@
 import { it } from 'vitest';
-import { randomFrom, seedOfTests } from '../../long/random.ts';
 import { PacketField } from '../../support/packet-field.ts';
 import { probeRandomPolicies } from '../../support/probe-policies.ts';
+import { randomFrom, seedOfTests } from '../../support/random.ts';
 
 it('the kernel lets through what a random policy allows, and nothing else', async () => {
   const seed = seedOfTests(1);

@@ -1,7 +1,7 @@
-import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { assignAddresses, type Claim, type Seat } from '../../../src/model/assign-addresses.ts';
 import { contains, type Prefix, parseAddress, parsePrefix, reservedAs } from '../../../src/model/ip-address.ts';
+import fc from '../../support/fast-check.ts';
 
 type Case = {
   readonly prefixes?: readonly string[];

@@ -1,10 +1,10 @@
-import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { stringify } from 'yaml';
 import { resolveInventory } from '../../../src/model/resolve-inventory.ts';
 import { selectHosts } from '../../../src/model/select-hosts.ts';
 import { readYaml } from '../../../src/model/yaml-document.ts';
 import { LabError } from '../../../src/shared/errors.ts';
+import fc from '../../support/fast-check.ts';
 
 /** Runs an action that may fail, but only with an error made for a person. */
 function failsOnlyReadably(action: () => unknown): void {

@@ -1,9 +1,9 @@
-import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { InventoryInput } from '../../../src/model/input.ts';
 import { networkOf, parseAddress, parsePrefix } from '../../../src/model/ip-address.ts';
 import { resolveInventory } from '../../../src/model/resolve-inventory.ts';
 import { formatPath, LabError } from '../../../src/shared/errors.ts';
+import fc from '../../support/fast-check.ts';
 
 /** Every mistake, as `path · message · expected · found · hint`. */
 function mistakes(input: unknown): string[] {

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
-import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { loadModule } from '../../../src/playbook/load-module.ts';
+import fc from '../../support/fast-check.ts';
 import { labErrorOf, project } from './project.ts';
 
 // Pieces of TypeScript that a transpiler removes, moves or prints anew: below them, lines must still be the source's.

@@ -1,9 +1,9 @@
 import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
-import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { posixChecksum } from '../../../src/runner/journal/posix-checksum.ts';
 import { readOwnFile } from '../../../src/shared/own-package.ts';
+import fc from '../../support/fast-check.ts';
 import { describeShells } from './support.ts';
 
 const script = `${readOwnFile('remote/stage/journal.sh')}\nfor text; do printf %s "$text" | lab_crc; done`;

@@ -1,10 +1,10 @@
 import { createHash } from 'node:crypto';
 import { chmodSync, linkSync, mkdirSync, statSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import fc from 'fast-check';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { FactLoader } from '../../../src/remote/facts/loader.ts';
 import type { Session } from '../../../src/remote/session.ts';
+import fc from '../../support/fast-check.ts';
 import { describeShells, hostileName, hostileText, openSession, temporaryFolder } from './support.ts';
 
 const bytes = fc.oneof(

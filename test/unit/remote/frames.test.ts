@@ -1,6 +1,6 @@
-import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { type Data, FrameParser, type Mark } from '../../../src/remote/frames.ts';
+import fc from '../../support/fast-check.ts';
 
 const nonce = '0123456789abcdef0123456789abcdef';
 

@@ -1,8 +1,8 @@
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
-import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { quote, quoteAll } from '../../../src/shared/quote.ts';
+import fc from '../../support/fast-check.ts';
 import { describeShells, hostileText, type Shell } from './support.ts';
 
 /** What the shell makes of the script, as bytes; each word ends with a NUL, which no word can hold. */

@@ -2,7 +2,6 @@ import { spawn, spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
-import fc from 'fast-check';
 import { afterAll, describe } from 'vitest';
 import type { Host } from '../../../src/model/types.ts';
 import { Session } from '../../../src/remote/session.ts';
@@ -10,6 +9,7 @@ import { Applier, type RunIdentity } from '../../../src/runner/apply/apply-stage
 import { type Connect, HostLink } from '../../../src/runner/link.ts';
 import { LabError } from '../../../src/shared/errors.ts';
 import type { Connection, ConnectionSettings, RemoteProcess } from '../../../src/transport/contract.ts';
+import fc from '../../support/fast-check.ts';
 
 /** A shell of this machine that stands for a host's, with the tools that such a host has. */
 export interface Shell {

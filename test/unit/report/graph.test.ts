@@ -1,5 +1,4 @@
 import { createHash } from 'node:crypto';
-import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import example from '../../../inventory/index.ts';
 import type { Inventory } from '../../../src/model/types.ts';
@@ -8,6 +7,7 @@ import { drawPage } from '../../../src/report/graph/page.ts';
 import { drawGraph } from '../../../src/report/graph/svg.ts';
 import { type Font, widthOf } from '../../../src/report/graph/text.ts';
 import { visibleLine } from '../../../src/report/visible.ts';
+import fc from '../../support/fast-check.ts';
 import { homelabs } from '../../support/homelabs.ts';
 import { type Element, elementsIn, readXml, textOf } from '../../support/xml.ts';
 

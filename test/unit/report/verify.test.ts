@@ -1,4 +1,3 @@
-import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import example from '../../../inventory/index.ts';
 import { drawReport } from '../../../src/report/verify/page.ts';
@@ -15,6 +14,7 @@ import {
 import { verifyText } from '../../../src/report/verify/text.ts';
 import { visibleLine } from '../../../src/report/visible.ts';
 import { type ExitCode, exitCodes, LabError } from '../../../src/shared/errors.ts';
+import fc from '../../support/fast-check.ts';
 import { homelabs, hostileText } from '../../support/homelabs.ts';
 import { reportOn, verification } from '../../support/verify-report.ts';
 import { elementsIn, readXml, textOf } from '../../support/xml.ts';

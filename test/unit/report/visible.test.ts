@@ -1,6 +1,6 @@
-import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { columnsOf, outputLines, padTo, shorten, visible, visibleLine } from '../../../src/report/visible.ts';
+import fc from '../../support/fast-check.ts';
 
 // biome-ignore lint/suspicious/noControlCharactersInRegex: what must not reach a terminal
 const steering = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069]/;

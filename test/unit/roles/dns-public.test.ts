@@ -1,4 +1,3 @@
-import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { renderKnot } from '../../../roles/dns/public/authoritative/render.ts';
 import { knot } from '../../../roles/dns/public/authoritative/resource.ts';
@@ -12,6 +11,7 @@ import { renderZone } from '../../../roles/dns/public/zone-file.ts';
 import { policyOf } from '../../../roles/firewall/policy.ts';
 import { type InventoryInput, LabError, Secret } from '../../../src/index.ts';
 import { resolveInventory } from '../../../src/model/resolve-inventory.ts';
+import fc from '../../support/fast-check.ts';
 
 describe('texts of TXT records', () => {
   it('are what they were when they are read again, in strings of at most 255 bytes', () => {

@@ -1,4 +1,3 @@
-import fc from 'fast-check';
 import { NetworkPolicy } from 'kubernetes-models/networking.k8s.io/v1';
 import { Namespace } from 'kubernetes-models/v1';
 import { describe, expect, it } from 'vitest';
@@ -8,6 +7,7 @@ import { policyOf } from '../../../roles/firewall/policy.ts';
 import type { InventoryInput } from '../../../src/index.ts';
 import { resolveInventory } from '../../../src/model/resolve-inventory.ts';
 import type { Endpoint, Inventory } from '../../../src/model/types.ts';
+import fc from '../../support/fast-check.ts';
 import { type ClusterEnd, type ClusterPacket, isAllowed } from '../../support/network-policies.ts';
 
 const options: KubernetesOptions = { enforce: 'baseline', warn: 'restricted', version: 'v1.31' };

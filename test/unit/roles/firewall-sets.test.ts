@@ -1,4 +1,3 @@
-import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { AddressSet, type Family } from '../../../roles/firewall/address-set.ts';
 import { cellsOf, forwardCellsOf } from '../../../roles/firewall/cells.ts';
@@ -6,6 +5,7 @@ import { hasPort, permitFor } from '../../../roles/firewall/evaluate.ts';
 import { rulesFor } from '../../../roles/firewall/host-rules.ts';
 import { params } from '../../../roles/firewall/params.ts';
 import { policyOf } from '../../../roles/firewall/policy.ts';
+import fc from '../../support/fast-check.ts';
 import { randomInventory, somePorts, someSources } from '../../support/random-policy.ts';
 
 const v4 = (number: number) => [24, 16, 8, 0].map((shift) => (number >>> shift) & 255).join('.');

@@ -1,9 +1,9 @@
-import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { LinkEnd } from '../../../roles/wireguard/state.ts';
 import { type Side, statusOf } from '../../../roles/wireguard/status/classify.ts';
 import { parseLook, type Reading } from '../../../roles/wireguard/status/reading.ts';
 import { showAge, showSize } from '../../../src/report/quantities.ts';
+import fc from '../../support/fast-check.ts';
 
 const keyOf = (name: string) => Buffer.alloc(32, name).toString('base64');
 const now = 1_800_000_000;

@@ -1,6 +1,6 @@
-import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { Redactor, Secret } from '../../../src/shared/secret.ts';
+import fc from '../../support/fast-check.ts';
 
 function redactorOf(values: readonly string[]): Redactor {
   const redactor = new Redactor();

@@ -1,13 +1,13 @@
 import { chmod, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Encrypter, generateIdentity, identityToRecipient } from 'age-encryption';
-import fc from 'fast-check';
 import { describe, expect, it, vi } from 'vitest';
 import { openedSecrets, secret, usePlaceholders, useSecrets } from '../../../src/secrets/secret.ts';
 import { SecretsFile } from '../../../src/secrets/secrets-file.ts';
 import { openSealed, readSecrets, sealFor } from '../../../src/secrets/store.ts';
 import { formatError, LabError } from '../../../src/shared/errors.ts';
 import { reveal } from '../../../src/shared/secret.ts';
+import fc from '../../support/fast-check.ts';
 import { secretsProject } from '../../support/secrets-project.ts';
 
 const canary = 'hünter2-🦊-"quoted"';

@@ -1,7 +1,7 @@
-import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { visibleLine } from '../../../src/report/visible.ts';
 import { typeScriptString } from '../../../src/shared/typescript-string.ts';
+import fc from '../../support/fast-check.ts';
 
 const evaluated = (literal: string): unknown => new Function(`return ${literal}`)();
 

@@ -1,7 +1,7 @@
 import { createHmac } from 'node:crypto';
-import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { fingerprint, hostKeyOf, lookupName, parseKnownHosts, sameKey } from '../../../src/transport/known-hosts.ts';
+import fc from '../../support/fast-check.ts';
 
 // `ssh-keygen -lf` gives this key's fingerprint as below.
 const line = 'ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIEZaBhbFiyUdV5pw2xEnF0T7bZtT7JuR0bYzPwZmqCFH';

@@ -1,8 +1,8 @@
 import { existsSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
-import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { collect, connect } from '../../../src/transport/index.ts';
+import fc from '../../support/fast-check.ts';
 
 const hostKeys = { pinned: () => [], firstContact: async () => false };
 const local = () => connect('here', { transport: 'local', address: 'localhost', become: 'none' }, { hostKeys });
