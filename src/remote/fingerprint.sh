@@ -4,13 +4,17 @@
 # lab_fingerprint PATH
 lab_fingerprint() {
   if [ -L "$1" ]; then
-    printf 'link:%s' "$(readlink "$1" | sha256sum | cut -d ' ' -f 1)"
+    lab_print=$(readlink "$1" | sha256sum)
+    printf 'link:%s' "${lab_print%% *}"
   elif [ -f "$1" ]; then
+    lab_print=$(stat -c '%a:%u:%g %s:%Y' "$1")
+    lab_size=${lab_print#* }
     # Large ones by size and time.
-    if [ "$(stat -c %s "$1")" -gt 8388608 ]; then
-      printf 'file:%s' "$(stat -c %a:%u:%g:%s:%Y "$1")"
+    if [ "${lab_size%:*}" -gt 8388608 ]; then
+      printf 'file:%s:%s' "${lab_print%% *}" "$lab_size"
     else
-      printf 'file:%s:%s' "$(stat -c %a:%u:%g "$1")" "$(sha256sum <"$1" | cut -d ' ' -f 1)"
+      lab_sum=$(sha256sum <"$1")
+      printf 'file:%s:%s' "${lab_print%% *}" "${lab_sum%% *}"
     fi
   elif [ -d "$1" ]; then
     printf 'directory:%s' "$(stat -c %a:%u:%g "$1")"

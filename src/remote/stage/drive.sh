@@ -1,5 +1,5 @@
 # Drives the actions of a stage, forwards and back. POSIX sh. The end of the fixed part of every stage's program.
-# shellcheck disable=SC2153 # settings.sh gives LAB_STATE
+# shellcheck disable=SC2153,SC2154 # settings.sh gives LAB_STATE, journal.sh lab_fate
 
 # lab_pending_add NAME KEY / lab_pending_clear NAME : a restart is written down before the change that needs it.
 lab_pending_add() {
@@ -60,7 +60,8 @@ lab_apply_all() {
   while [ "$lab_n" -lt "$1" ]; do
     lab_n=$((lab_n + 1))
     # Done before the host went down or was told to stop.
-    case $(lab_fate "$lab_n") in "done") continue ;; esac
+    lab_fate "$lab_n"
+    [ "$lab_fate" != "done" ] || continue
     lab_may_go_on || break
     lab_mark a "$lab_n"
     if lab_guarded; then "limit_$lab_n"; fi
@@ -71,7 +72,7 @@ lab_apply_all() {
       lab_end=failed
       break
     fi
-    rm -f "$LAB_DIR/blobs/a$lab_n".*
+    lab_clear "$LAB_DIR/blobs/a$lab_n".*
     if lab_guarded; then lab_deadline "$LAB_GUARD"; fi
     "after_$lab_n"
     lab_journal "done $lab_n"
@@ -167,7 +168,8 @@ lab_take_back_all() {
   lab_journaled undoing || lab_journal undoing
   lab_n=$lab_count
   while [ "$lab_n" -gt 0 ]; do
-    case $(lab_fate "$lab_n") in begin | done) lab_revert "$lab_n" ;; esac
+    lab_fate "$lab_n"
+    case $lab_fate in begin | done) lab_revert "$lab_n" ;; esac
     lab_n=$((lab_n - 1))
   done
 }
@@ -177,7 +179,8 @@ lab_settle_all() {
   while [ "$lab_n" -lt "$lab_count" ]; do
     lab_n=$((lab_n + 1))
     # A restart that failed because of what is taken back by now can succeed.
-    case $(lab_fate "$lab_n") in reverted | failed) ;; *) continue ;; esac
+    lab_fate "$lab_n"
+    case $lab_fate in reverted | failed) ;; *) continue ;; esac
     lab_settle "$lab_n"
   done
   lab_journal undone
@@ -295,7 +298,8 @@ lab_booted_since() {
 lab_recover_half() {
   lab_n=$lab_count
   while [ "$lab_n" -gt 0 ]; do
-    if [ "$(lab_fate "$lab_n")" = begin ]; then
+    lab_fate "$lab_n"
+    if [ "$lab_fate" = begin ]; then
       lab_revert "$lab_n"
       lab_settle "$lab_n"
     fi

@@ -71,14 +71,13 @@ lab_load_journal() {
   truncate -s "$LAB_LENGTH" "$LAB_DIR/journal"
 }
 
-# lab_fate N : the last that the journal says of an action: begin, done, failed, reverted, or nothing.
+# lab_fate N : sets lab_fate to the last that the journal says of an action: begin, done, failed, reverted, or nothing.
 lab_fate() {
-  lab_found=
+  lab_fate=
   while IFS=' ' read -r lab_word lab_number _; do
     [ "$lab_number" = "$1" ] || continue
-    case $lab_word in begin | done | failed | reverted) lab_found=$lab_word ;; esac
+    case $lab_word in begin | done | failed | reverted) lab_fate=$lab_word ;; esac
   done 2>/dev/null <"$LAB_DIR/journal"
-  printf '%s' "$lab_found"
 }
 
 lab_journaled() { grep -q "^$1 #" "$LAB_DIR/journal" 2>/dev/null; }
@@ -90,10 +89,11 @@ lab_large_tree=65536
 # lab_save N K PATH : keeps what is at PATH, to the last detail that cp knows, before action N touches it.
 lab_save() {
   # An action that is tried again, and could not be taken back, has kept what was there before.
-  [ "$(lab_fate "$1")" != begin ] || return 0
+  lab_fate "$1"
+  [ "$lab_fate" != begin ] || return 0
   lab_saved=$LAB_DIR/saved.$1.$2
   # Of a try that was taken back: what is there may be something else by now.
-  rm -rf "$lab_saved" "$lab_saved".*
+  lab_clear "$lab_saved" "$lab_saved".*
   if [ ! -e "$3" ] && [ ! -L "$3" ]; then
     : >"$lab_saved.absent" && lab_journal "saved $1 $2 absent"
   elif [ -f "$3" ] && [ ! -L "$3" ] && [ "$(stat -c %s "$3")" -gt "$lab_large_file" ] && ln "$3" "$lab_saved" 2>/dev/null; then
@@ -104,6 +104,13 @@ lab_save() {
   else
     cp -a "$3" "$lab_saved" && lab_sync "$lab_saved" && lab_journal "saved $1 $2 $(lab_sum_of_tree "$lab_saved")"
   fi
+}
+
+# lab_clear PATH… : removes what is there; mostly there is nothing, and no process is needed to see that.
+lab_clear() {
+  for lab_path; do
+    if [ -e "$lab_path" ] || [ -L "$lab_path" ]; then rm -rf "$@" && return; fi
+  done
 }
 
 # lab_link_tree FOLDER TO : nothing is left of it where it fails, as on another file system: a copy would go inside.
@@ -125,7 +132,7 @@ lab_sum_of_tree() {
   elif [ -d "$1" ]; then
     (cd "$1" && find . -type f -exec sha256sum {} + | sort | sha256sum | cut -d ' ' -f 1)
   elif [ -f "$1" ]; then
-    sha256sum <"$1" | cut -d ' ' -f 1
+    lab_sum=$(sha256sum <"$1") && printf '%s' "${lab_sum%% *}"
   else
     printf other
   fi
@@ -238,7 +245,7 @@ lab_origin() {
   shift 2
   [ -d "$LAB_STATE/origin" ] || mkdir "$LAB_STATE/origin" || return 1
   for lab_attribute; do
-    grep -q "^$lab_attribute " "$lab_file" 2>/dev/null || printf '%s %s\n' "$lab_attribute" "$lab_reference" >>"$lab_file"
+    { [ -e "$lab_file" ] && grep -q "^$lab_attribute " "$lab_file"; } || printf '%s %s\n' "$lab_attribute" "$lab_reference" >>"$lab_file"
   done
 }
 

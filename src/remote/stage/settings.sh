@@ -22,6 +22,8 @@ LAB_DIR=$2
   IFS= read -r LAB_GUARD
 } <"$LAB_DIR/settings"
 LAB_RUN_DIR=$LAB_STATE/runs/$LAB_RUN
+# shellcheck disable=SC2034 # used in steps.sh
+LAB_UID=$(id -u)
 
 # On a full disk the reserve is given up for it. An exclamation mark ends what was written before the disk was full: whoever
 # reads the log passes over it. (LAB_N comes from the controller's shell.)

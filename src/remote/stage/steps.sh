@@ -31,7 +31,7 @@ lab_overwrite() {
 lab_in_private() {
   cd "$LAB_PRIVATE" || return 1
   # The set-group-id bit comes from the folder around it.
-  case $(stat -c %u:%a .) in "$(id -u):700" | "$(id -u):2700") ;; *) return 1 ;; esac
+  case $(stat -c %u:%a .) in "$LAB_UID:700" | "$LAB_UID:2700") ;; *) return 1 ;; esac
 }
 
 # lab_new_file FILE MODE OWNER OLD : OLD is what it takes the place of.
@@ -58,17 +58,20 @@ lab_write() {
     return 1
   fi
   LAB_PRIVATE=$lab_temporary.d
-  if mkdir -m 0700 "$LAB_PRIVATE" && lab_new_file "$lab_blob" "$lab_mode" "$lab_owner" "$lab_path" &&
-    mv -f -T "$LAB_PRIVATE/new" "$lab_temporary" && rmdir "$LAB_PRIVATE" &&
-    lab_valid "$@" && lab_sync "$lab_temporary" && lab_move "$lab_temporary" "$lab_path"; then
+  lab_new=$LAB_PRIVATE/new
+  if mkdir -m 0700 "$LAB_PRIVATE" && lab_new_file "$lab_blob" "$lab_mode" "$lab_owner" "$lab_path" && lab_valid "$@" &&
+    lab_sync "$lab_new" && lab_move "$lab_new" "$lab_path" && { [ $# -gt 0 ] || rmdir "$LAB_PRIVATE"; }; then
     return 0
   fi
   rm -rf "$LAB_PRIVATE" "$lab_temporary"
   return 1
 }
 
+# lab_valid [COMMAND…] : the new file where COMMAND looks for it, beside the old one.
 lab_valid() {
   [ $# -gt 0 ] || return 0
+  mv -f -T "$LAB_PRIVATE/new" "$lab_temporary" && rmdir "$LAB_PRIVATE" || return 1
+  lab_new=$lab_temporary
   timeout -k 5 60 "$@" && return 0
   echo "the new content did not pass: $*"
   return 1
