@@ -1,9 +1,8 @@
-import { execFile } from 'node:child_process';
 import { statSync } from 'node:fs';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { ExposureFinding } from '../../roles/vps-gateway/exposure/finding.ts';
+import { inside as runInside } from '../support/inside.ts';
 import { type LabProject, roleProject } from '../support/lab-project.ts';
 import { ownSandboxName } from '../support/sweep.ts';
 
@@ -11,7 +10,6 @@ import { ownSandboxName } from '../support/sweep.ts';
 // As it is meant to be nothing shows; then everything that gives a home away is planted, and each of it has to be found.
 
 const sandbox = ownSandboxName();
-const run = promisify(execFile);
 const vps = { ipv4: '10.79.0.10', ipv6: 'fd79::10' } as const;
 const outside = '10.79.0.30';
 /** The router's address in the internet: the home's line. */
@@ -89,8 +87,8 @@ mail A ${vps.ipv4}
 
 let project: LabProject;
 const lab = (...argv: string[]) => project.lab(argv);
-const inside = async (machine: string, command: string, timeout = 120_000) =>
-  (await run('docker', ['exec', `${sandbox}-${machine}`, 'sh', '-c', command], { timeout })).stdout;
+const inside = (machine: string, command: string, timeout?: number) =>
+  runInside(`${sandbox}-${machine}`, command, timeout);
 const write = async (machine: string, path: string, text: string) => {
   await inside(machine, `echo ${Buffer.from(text).toString('base64')} | base64 -d >${path}`);
 };

@@ -1,6 +1,5 @@
-import { execFile } from 'node:child_process';
-import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { inside as runInside } from '../support/inside.ts';
 import { type LabProject, roleProject } from '../support/lab-project.ts';
 import { ownSandboxName } from '../support/sweep.ts';
 import { webServer } from '../support/web-server.ts';
@@ -9,7 +8,6 @@ import { webServer } from '../support/web-server.ts';
 // services at home, through a gateway that is made from the model.
 
 const sandbox = ownSandboxName();
-const run = promisify(execFile);
 const vps = { ipv4: '10.74.0.10', ipv6: 'fd74::10' } as const;
 const client = { ipv4: '10.74.0.50', ipv6: 'fd74::32' } as const;
 const names = ['photos', 'admin', 'office', 'git', 'game'].map((name) => `${name}.example.test`);
@@ -69,8 +67,8 @@ const udp = `use IO::Socket::IP; my $s=IO::Socket::IP->new(LocalHost=>"::",Local
 let project: LabProject;
 let root = '';
 const lab = (...argv: string[]) => project.lab(argv);
-const inside = async (machine: string, command: string, timeout = 120_000) =>
-  (await run('docker', ['exec', `${sandbox}-${machine}`, 'sh', '-c', command], { timeout, maxBuffer: 1e8 })).stdout;
+const inside = (machine: string, command: string, timeout?: number) =>
+  runInside(`${sandbox}-${machine}`, command, timeout);
 const write = async (machine: string, path: string, text: string) => {
   await inside(machine, `echo ${Buffer.from(text).toString('base64')} | base64 -d >${path}`);
 };

@@ -1,6 +1,7 @@
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { inside as runInside } from '../support/inside.ts';
 import { type LabProject, roleProject } from '../support/lab-project.ts';
 import { ownSandboxName } from '../support/sweep.ts';
 
@@ -66,8 +67,8 @@ const publish = `${container}
 
 let project: LabProject;
 const lab = (...argv: string[]) => project.lab(argv);
-const inside = async (machine: string, command: string) =>
-  (await run('docker', ['exec', `${sandbox}-${machine}`, 'sh', '-c', command])).stdout;
+const inside = (machine: string, command: string, timeout?: number) =>
+  runInside(`${sandbox}-${machine}`, command, timeout);
 
 beforeAll(async () => {
   project = roleProject({ 'inventory/index.ts': inventory, 'playbooks/site.ts': site });

@@ -1,6 +1,7 @@
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, it, vi } from 'vitest';
+import { inside as runInside } from '../support/inside.ts';
 import { type LabProject, labProject } from '../support/lab-project.ts';
 import { ownSandboxName } from '../support/sweep.ts';
 import { webServer } from '../support/web-server.ts';
@@ -48,8 +49,8 @@ export default definePlaybook({ inventory, plays: [{ name: 'all', hosts: 'all', 
 `;
 
 let project: LabProject;
-const inside = async (machine: string, command: string, timeout = 300_000) =>
-  (await run('docker', ['exec', `${sandbox}-${machine}`, 'sh', '-c', command], { timeout, maxBuffer: 1e8 })).stdout;
+const inside = (machine: string, command: string, timeout = 300_000) =>
+  runInside(`${sandbox}-${machine}`, command, timeout);
 const lab = async (...argv: string[]) => {
   const { exitCode, stdout, stderr } = await project.lab(argv);
   expect({ exitCode, said: stdout + stderr }).toMatchObject({ exitCode: 0 });

@@ -1,11 +1,9 @@
-import { execFile } from 'node:child_process';
-import { promisify } from 'node:util';
+import { inside } from './inside.ts';
 import { type LabOutcome, type LabProject, labProject } from './lab-project.ts';
 import { ownSandboxName } from './sweep.ts';
 import { webServer } from './web-server.ts';
 
 const sandbox = ownSandboxName();
-const run = promisify(execFile);
 const vps = '10.71.0.10';
 
 const inventory = (more: string) => `import { defineInventory } from 'labwright';
@@ -118,8 +116,7 @@ export class GatewayHomelab implements AsyncDisposable {
 
   /** @param machine a host, `internet` or `router` */
   async inside(machine: string, command: string): Promise<string> {
-    const argv = ['exec', `${sandbox}-${machine}`, 'sh', '-c', command];
-    return (await run('docker', argv, { timeout: 600_000, maxBuffer: 1e8 })).stdout;
+    return inside(`${sandbox}-${machine}`, command, 600_000);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

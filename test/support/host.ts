@@ -7,6 +7,7 @@ import { knownHostsLines, parsePublicKeys } from '../../src/sandbox/host-key-lin
 import { ensureKeyPair, type KeyPair } from '../../src/sandbox/key-pair.ts';
 import type { ConnectionSettings, HostKey } from '../../src/transport/contract.ts';
 import { type HostVariant, testImage } from './images.ts';
+import { wayInto } from './inside.ts';
 import { ownerOfThisProcess, testLabel } from './sweep.ts';
 
 export interface StartHostOptions {
@@ -89,8 +90,8 @@ export async function startHost(options: StartHostOptions = {}): Promise<Started
 }
 
 async function describe(container: string, options: StartHostOptions, keyPair: KeyPair): Promise<StartedHost> {
-  const exec = (argv: readonly string[], input?: string) =>
-    tryCommand(['docker', 'exec', '--interactive', container, ...argv], input);
+  const exec = async (argv: readonly string[], input?: string) =>
+    await tryCommand([...(await wayInto(container)), ...argv], input);
   const sh = async (script: string): Promise<string> => {
     const { exitCode, stdout, stderr } = await exec(['sh', '-c', script]);
     if (exitCode !== 0) throw new Error(`exit code ${exitCode} from the host's shell: ${script}\n${stdout}${stderr}`);
