@@ -1,4 +1,5 @@
 import { defineConfig } from 'vitest/config';
+import { BaseSequencer, type TestSpecification } from 'vitest/node';
 
 /** A failure tells all that it found: what a program printed is the only trace of it. */
 const whole = { chaiConfig: { truncateThreshold: 0 } };
@@ -19,9 +20,44 @@ const containers = {
   expect: { poll: { timeout: 30_000 } },
 };
 
+/** Files that take a minute and more. */
+const slow = [
+  ...[
+    'roles/rotate-keys',
+    'roles/dns-private',
+    'isolation',
+    'engine/kills',
+    'roles/dns-rfc2136',
+    'e2e/gateway',
+    'cli/schedule',
+  ],
+  ...['e2e/exposure', 'roles/gateway-passthrough', 'roles/dns-cloudflare', 'cli/mistakes', 'roles/gateway-wildcard'],
+  ...['integration/bootstrap', 'cli/run', 'cli/schedule-rotation', 'cli/resume', 'roles/status', 'remote/apply'],
+  ...[
+    'cli/interruptions',
+    'resources/rollback-system',
+    'resources/system',
+    'cli/history',
+    'engine/guard',
+    'cli/backup',
+  ],
+];
+
+/** The slowest first, so that no worker is left alone with one at the end. */
+class SlowestFirst extends BaseSequencer {
+  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    const place = ({ moduleId }: TestSpecification) => {
+      const at = slow.findIndex((name) => moduleId.endsWith(`/${name}.test.ts`));
+      return at < 0 ? slow.length : at;
+    };
+    return (await super.sort(files)).sort((one, other) => place(one) - place(other));
+  }
+}
+
 /** One kind of tests after the other, the quick ones first: `groupOrder`. */
 export default defineConfig({
   test: {
+    sequence: { sequencer: SlowestFirst },
     projects: [
       {
         test: {
@@ -54,7 +90,7 @@ export default defineConfig({
           include: ['test/e2e/**/*.test.ts'],
           ...containers,
           testTimeout: 300_000,
-          sequence: { groupOrder: 2 },
+          sequence: { groupOrder: 1 },
         },
       },
       {
@@ -63,7 +99,7 @@ export default defineConfig({
           include: ['test/long/**/*.test.ts'],
           ...containers,
           testTimeout: 1_800_000,
-          sequence: { groupOrder: 3 },
+          sequence: { groupOrder: 2 },
         },
       },
     ],

@@ -1,9 +1,9 @@
-import { expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { randomFrom, seedOfTests } from '../support/random.ts';
 import { other } from './every-resource.ts';
 import { KillTarget } from './kill-target.ts';
 import { atEveryBoundary, atRandom, type Strikes } from './plan-strikes.ts';
-import { strike } from './strike.ts';
+import { type Strike, strike } from './strike.ts';
 
 /** Hosts that are struck side by side. */
 const lanes = 2;
@@ -47,6 +47,25 @@ it('survives the death of the connection, the controller and the host at every b
   expect(complaints).toEqual([]);
   expect(kills).toBeGreaterThanOrEqual(200);
 }, 3_600_000);
+
+describe('a controller that stays away', () => {
+  const gone = (onDisconnect: 'stop' | 'revert', when: string): Strike => ({
+    victim: 'controller',
+    when,
+    onDisconnect,
+    becomes: onDisconnect === 'stop' ? 'stopped' : 'reverted',
+  });
+
+  it('stops the run, or has all of it taken back, when the playbook says so', async () => {
+    await using target = await KillTarget.start();
+    const stopped = await strike(target, gone('stop', 'apply 2 begin 2'));
+    expect(stopped.complaints).toEqual([]);
+    // After the last action of a stage there is none before which the host could look around.
+    const last = target.journals[other(target.version)].findLast((line) => line.startsWith('2 done'));
+    const reverted = await strike(target, gone('revert', `apply ${last}`));
+    expect(reverted.complaints).toEqual([]);
+  });
+});
 
 function together(...all: readonly Strikes[]): Strikes {
   return { a: all.flatMap(({ a }) => a), b: all.flatMap(({ b }) => b) };
