@@ -27,8 +27,8 @@ export async function formatEntries(entries: Entries, format: 'ts' | 'yaml'): Pr
   const sections = order.map((name) => [name, entries[name]] as const).filter(([, value]) => !isEmpty(value));
   if (sections.length === 0) return '';
   if (format === 'yaml') {
-    const { stringify } = await import('yaml');
-    return stringify(Object.fromEntries(sections), { lineWidth: 0, flowCollectionPadding: true });
+    const [{ Document }, { yamlText }] = await Promise.all([import('yaml'), import('../shared/yaml-text.ts')]);
+    return yamlText(new Document(Object.fromEntries(sections)), { flowCollectionPadding: true });
   }
   return sections.map(([name, value]) => `${name}: ${literal(value, '')},\n`).join('');
 }

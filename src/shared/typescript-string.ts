@@ -8,5 +8,14 @@ const unseen = /[\u007f-\u009f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufef
 export function typeScriptString(value: string, quote: "'" | '"'): string {
   const inner = JSON.stringify(value).slice(1, -1);
   const quoted = quote === '"' ? inner : inner.replaceAll('\\"', '"').replaceAll("'", "\\'");
-  return quoted.replace(unseen, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`);
+  return escapeUnseen(quoted);
+}
+
+export function hasUnseen(text: string): boolean {
+  return text.search(unseen) >= 0;
+}
+
+/** `\u202e` for each such character: for text in which they stand between double quotes, of JSON, YAML or TypeScript. */
+export function escapeUnseen(text: string): string {
+  return text.replace(unseen, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`);
 }

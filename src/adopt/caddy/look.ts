@@ -43,7 +43,7 @@ export async function lookForCaddy(facts: Pick<Facts, 'run'>, host: string): Pro
   if (json === undefined) throw nothingThere(host, lines);
   return {
     host,
-    config: JSON.parse(json),
+    config: parsed(json, host),
     isOurs: lines.includes('ours'),
     usesEnvironment: lines.includes('environment'),
     headings: lines.flatMap((line) => {
@@ -51,6 +51,20 @@ export async function lookForCaddy(facts: Pick<Facts, 'run'>, host: string): Pro
       return number === undefined ? [] : [{ line: Number(number), text }];
     }),
   };
+}
+
+function parsed(json: string, host: string): unknown {
+  try {
+    return JSON.parse(json);
+  } catch (cause) {
+    throw new LabError('READ_FAILED', 'what caddy says of its configuration is no JSON', {
+      host,
+      expected: `the configuration as JSON from: caddy adapt --config ${caddyfile}`,
+      // Not the text: there may be secrets in it.
+      found: `${json.length} characters that are none`,
+      cause,
+    });
+  }
 }
 
 function nothingThere(host: string, lines: readonly string[]): LabError {

@@ -1,5 +1,6 @@
 import { Document, type Node, Scalar, visit } from 'yaml';
 import { SecretReference } from '../../model/yaml-document.ts';
+import { yamlText } from '../../shared/yaml-text.ts';
 import type { Writable } from './write-typescript.ts';
 
 const schema = '# yaml-language-server: $schema=../node_modules/labwright/schema/inventory.v1.json';
@@ -21,7 +22,7 @@ export function writeYaml(document: { readonly [key: string]: Writable | undefin
       if (node.items.every((item) => (item as Node) instanceof Scalar)) node.flow = true;
     },
   });
-  return `${schema}\n# ${comment}\n${yaml.toString({ lineWidth: 0 })}`;
+  return `${schema}\n# ${comment}\n${yamlText(yaml)}`;
 }
 
 function withSecrets(value: Writable | undefined): unknown {

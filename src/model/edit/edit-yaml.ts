@@ -1,4 +1,5 @@
-import { isMap, isPair, isScalar, isSeq, parseDocument, stringify, type YAMLMap, type YAMLSeq } from 'yaml';
+import { Document, isMap, isPair, isScalar, isSeq, parseDocument, type YAMLMap, type YAMLSeq } from 'yaml';
+import { yamlText } from '../../shared/yaml-text.ts';
 import { type Addition, notWrittenOut } from './addition.ts';
 
 /** See `addToInventory`. */
@@ -25,7 +26,7 @@ export function editYaml(text: string, file: string, addition: Addition): string
 
 function entryOf(addition: Addition): string {
   const value = addition.section === 'flows' ? [addition.value] : { [addition.name]: addition.value };
-  return stringify(value, { lineWidth: 0 }).trimEnd();
+  return yamlText(new Document(value)).trimEnd();
 }
 
 /** Below the last item of a block, in the column of its items. */

@@ -2,7 +2,7 @@ import { expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { formatEntries } from '../../../src/adopt/entries.ts';
 
-const hostile = `it's "quoted" \\ $(reboot) \${x} \u2028 \n - ü`;
+const hostile = `it's "quoted" \\ $(reboot) \${x} \u2028 \u202e \u0085 \n - ü`;
 const entries = {
   flows: [{ from: ['internet', 'vpn'], to: 'vps', ports: '8000-8010' as const, reason: hostile }],
   params: { wireguard: { gateways: ['vps'] } },
@@ -19,7 +19,9 @@ it('writes TypeScript that is these values, whatever stands in them', async () =
 
 it('writes YAML that is these values', async () => {
   const { networks: _, ...filled } = entries;
-  expect(parse(await formatEntries(entries, 'yaml'))).toEqual(filled);
+  const text = await formatEntries(entries, 'yaml');
+  expect(parse(text)).toEqual(filled);
+  expect(text).not.toMatch(/[\u007f-\u009f\u2028\u202e]/);
 });
 
 it('writes nothing for nothing', async () => {
