@@ -24,6 +24,11 @@ export const params = z.strictObject({
   health: z.array(check).default([...healthChecks]),
   /** Also upgrade what takes the removal of other packages. */
   full: z.boolean().default(false),
+  /**
+   * Upgrade nothing while a host does not answer, or has failed units or silent services already: for a schedule, where nobody has
+   * looked yet at what the last upgrade left. Default false.
+   */
+  onlyWhenWell: z.boolean().default(false),
   /** Also the machine that lab itself runs on, as the last one: its reboot ends the run. */
   includeController: z.boolean().default(false),
   /** How long to wait for another package manager to end, in seconds. Default 300. */

@@ -94,7 +94,6 @@ export async function rebootReasons(facts: Facts): Promise<string[]> {
 export function findingsOf(name: string, { upgrades, reasons, health }: Found, inventory: Inventory): string[] {
   const { changes, held, kept, broken } = upgrades;
   const kernels = changes.filter((change) => change.before === null && change.name.startsWith('linux-image-'));
-  const closed = [...portsOf(inventory, name).keys()].filter((service) => !health.listening.includes(service));
   const lines = [
     changes.length > 0 && `${counted(changes.length, 'package')}: ${changes.map(describeUpgrade).join(', ')}`,
     broken.length > 0 && `an installation broke off, and is finished first: ${broken.join(', ')}`,
@@ -102,10 +101,22 @@ export function findingsOf(name: string, { upgrades, reasons, health }: Found, i
     kept.length > 0 && `kept back, as more would have to change (full: true): ${kept.join(', ')}`,
     reasons.length > 0 && `a reboot is due: ${reasons.join('; ')}`,
     kernels.length > 0 && `a reboot will be due: ${kernels.map((change) => change.name).join(', ')}`,
-    health.failedUnits.length > 0 && `failed already: ${health.failedUnits.join(', ')}`,
-    closed.length > 0 && `silent already: ${closed.join(', ')}`,
+    ...troublesOf(name, health, inventory).values(),
   ].filter((line) => line !== false);
   return (lines.length === 0 ? ['up to date'] : lines).map((line) => `${name}: ${line}`);
+}
+
+/** What is not well on a host before anything is done there, by the check that would see it afterwards. */
+export function troublesOf(
+  name: string,
+  { failedUnits, listening }: Health,
+  inventory: Inventory,
+): ReadonlyMap<'units' | 'services', string> {
+  const closed = [...portsOf(inventory, name).keys()].filter((service) => !listening.includes(service));
+  const troubles = new Map<'units' | 'services', string>();
+  if (failedUnits.length > 0) troubles.set('units', `failed already: ${failedUnits.join(', ')}`);
+  if (closed.length > 0) troubles.set('services', `silent already: ${closed.join(', ')}`);
+  return troubles;
 }
 
 export function counted(number: number, noun: string): string {

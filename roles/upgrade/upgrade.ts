@@ -1,4 +1,4 @@
-import type { Inventory, z } from '../../src/index.ts';
+import { type Inventory, LabError, type z } from '../../src/index.ts';
 import {
   defineProcedure,
   type Procedure,
@@ -7,7 +7,7 @@ import {
 } from '../../src/playbook/procedure.ts';
 import { upgradeHost } from './host-step.ts';
 import { params, type UpgradeParams } from './params.ts';
-import { counted, type Found, findingsOf, surveyHosts } from './survey.ts';
+import { counted, type Found, findingsOf, type Survey, surveyHosts, troublesOf } from './survey.ts';
 
 /** What a playbook says of the upgrade; the command line wins. */
 export type UpgradeInput = z.input<typeof params> & { readonly name?: string; readonly inventory: Inventory };
@@ -37,7 +37,9 @@ export function upgrade({ name = 'upgrade', inventory, ...given }: UpgradeInput)
 
 async function prepareUpgrade(context: ProcedureContext<UpgradeParams>): Promise<ProcedurePlan> {
   const { inventory, params } = context;
-  const { hosts, controller, absent } = await surveyHosts(context);
+  const survey = await surveyHosts(context);
+  if (params.onlyWhenWell) refuseUnwell(survey, context);
+  const { hosts, controller, absent } = survey;
   const due = [...hosts].filter(([, found]) => isDue(found, params));
   const findings = [...hosts].flatMap(([name, found]) => findingsOf(name, found, inventory));
   if (controller !== undefined)
@@ -58,6 +60,24 @@ async function prepareUpgrade(context: ProcedureContext<UpgradeParams>): Promise
     outcome: () => `${counted(due.length, 'host')} upgraded`,
     afterwards: 'run this again to go on',
   };
+}
+
+/** @throws LabError PLAN_IMPOSSIBLE */
+function refuseUnwell({ hosts, absent }: Survey, { inventory, params }: ProcedureContext<UpgradeParams>): void {
+  const unwell = [
+    ...[...absent].map(([name, problem]) => `${name}: ${problem}`),
+    ...[...hosts].flatMap(([name, { health }]) =>
+      [...troublesOf(name, health, inventory)]
+        .filter(([check]) => params.health.includes(check))
+        .map(([, trouble]) => `${name}: ${trouble}`),
+    ),
+  ];
+  if (unwell.length === 0) return;
+  throw new LabError('PLAN_IMPOSSIBLE', 'not every host is well: nothing is upgraded', {
+    expected: 'hosts that answer, without failed units or silent services (onlyWhenWell)',
+    found: unwell.join('; '),
+    hint: 'look at it: lab doctor; a playbook without onlyWhenWell goes on with the others',
+  });
 }
 
 function isDue({ upgrades, reasons }: Found, { reboot }: UpgradeParams): boolean {

@@ -15,6 +15,9 @@ it('stops when a host does not come back: the next one was not touched', async (
   expect(stdout).toContain('not begun: second');
   expect(exitCode).toBe(3);
   expect([await bootOf(second), await versionOn(second)]).toEqual([boot, '1.0']);
+  const nightly = await project.lab(['run', 'nightly']);
+  expect(nightly.stderr).toMatch(/not every host is well: nothing is upgraded[\s\S]*first: /);
+  expect([nightly.exitCode, await versionOn(second)]).toEqual([1, '1.0']);
 });
 
 it('stops when a unit fails after the reboot, and goes on when it is run again', async () => {
@@ -28,6 +31,9 @@ it('stops when a unit fails after the reboot, and goes on when it is run again',
   expect(stdout).toContain('fragile.service failed');
   expect(exitCode).toBe(1);
   expect([await bootOf(second), await versionOn(second)]).toEqual([boot, '1.0']);
+  const nightly = await project.lab(['run', 'nightly']);
+  expect(nightly.stderr).toContain('first: failed already: fragile.service');
+  expect([nightly.exitCode, await versionOn(second)]).toEqual([1, '1.0']);
   const again = await project.lab(['run', 'upgrade']);
   expect(again.stdout).toContain('first: failed already: fragile.service');
   expect(again.stdout).toMatch(/✔ second {2}1 package upgraded, as it was before/);

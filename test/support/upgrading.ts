@@ -5,6 +5,11 @@ import { inventoryFiles, type LabProject, roleProject } from './lab-project.ts';
 
 const repository = readFileSync(new URL('./apt-repository.sh', import.meta.url), 'utf8');
 
+const playbook = (params: string) => `import { upgrade } from 'labwright/roles/upgrade';
+import inventory from '../inventory/index.ts';
+export default upgrade({ inventory, ${params} });
+`;
+
 /** Two hosts that start again after a reboot, each with a package that its repository has in a newer version. */
 export class UpgradingHosts implements AsyncDisposable {
   readonly first: StartedHost;
@@ -18,10 +23,8 @@ export class UpgradingHosts implements AsyncDisposable {
     this.#network = network;
     this.project = roleProject({
       ...inventoryFiles({ first, second }),
-      'playbooks/upgrade.ts': `import { upgrade } from 'labwright/roles/upgrade';
-import inventory from '../inventory/index.ts';
-export default upgrade({ inventory, ${params} });
-`,
+      'playbooks/upgrade.ts': playbook(params),
+      'playbooks/nightly.ts': playbook(`onlyWhenWell: true, ${params}`),
     });
   }
 

@@ -56,13 +56,12 @@ export async function lookForCaddy(facts: Pick<Facts, 'run'>, host: string): Pro
 function parsed(json: string, host: string): unknown {
   try {
     return JSON.parse(json);
-  } catch (cause) {
+  } catch {
     throw new LabError('READ_FAILED', 'what caddy says of its configuration is no JSON', {
       host,
       expected: `the configuration as JSON from: caddy adapt --config ${caddyfile}`,
       // Not the text: there may be secrets in it.
       found: `${json.length} characters that are none`,
-      cause,
     });
   }
 }
