@@ -8,6 +8,7 @@ import { KnownAfterApply, type SystemFact } from '../../remote/facts/contract.ts
 import { awaitedExports } from '../../resources/awaited-exports.ts';
 import type { Resource, ResourceTree } from '../../resources/contract.ts';
 import { LabError, type SourceLocation } from '../../shared/errors.ts';
+import { isEngineFile } from '../../shared/own-package.ts';
 import { problemsOf } from '../../shared/schema-problems.ts';
 import { reveal, Secret } from '../../shared/secret.ts';
 import { suggestion } from '../../shared/suggest.ts';
@@ -59,7 +60,7 @@ export async function declareHost(
       const params = paramsOf(use, host);
       const withExports = exportsFor(use.role.name, exports);
       const tree = await inUserCode(() => use.role.resources({ ...context, params, withExports }), asked);
-      add(declared, tree, use.role.name, [use.role.name, ...play.tags]);
+      add(declared, placed(tree, use.at ?? play.at), use.role.name, [use.role.name, ...play.tags]);
     }
     const { resources } = play;
     if (resources === undefined) continue;
@@ -146,6 +147,14 @@ function mergeParams(below: unknown, above: unknown): unknown {
   if (!isPlainObject(below) || !isPlainObject(above)) return above === undefined ? below : above;
   const keys = new Set([...Object.keys(below), ...Object.keys(above)]);
   return Object.fromEntries([...keys].map((key) => [key, mergeParams(below[key], above[key])]));
+}
+
+/** What a role of this package declares stands where the playbook names the role: a line of ours says nothing to anybody. */
+function placed(tree: ResourceTree, at: SourceLocation | undefined): ResourceTree {
+  if (!tree) return tree;
+  if (Array.isArray(tree)) return tree.map((branch) => placed(branch as ResourceTree, at));
+  const resource = tree as Resource;
+  return resource.at !== undefined && isEngineFile(resource.at.file) ? { ...resource, at } : resource;
 }
 
 function add(into: Map<string, Declared>, tree: ResourceTree, role: string | null, tags: readonly string[]): void {
