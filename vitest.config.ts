@@ -63,7 +63,8 @@ export default defineConfig({
         test: {
           name: 'unit',
           include: ['test/unit/**/*.test.ts', 'test/cases/**/*.test.ts', 'test/types/**/*.test.ts'],
-          testTimeout: 10_000,
+          // Some start programs, on a machine that may be busy.
+          testTimeout: 30_000,
           ...whole,
           // Modules are loaded once for all files of a worker: none keeps what another could trip over.
           isolate: false,
