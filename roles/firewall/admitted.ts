@@ -16,14 +16,17 @@ export const admitted = z.array(
 
 export type Admitted = z.output<typeof admitted>;
 
-/**
- * What the rules of a host admit. Pure.
- *
- * @param backend ufw(8) believes a source by its interface where a rule names addresses, nftables always
- */
-export function admittedBy(rules: HostRules, backend: 'nftables' | 'ufw'): Admitted {
+/** What the rules of a host admit. Pure. */
+export function admittedBy(rules: HostRules): Admitted {
   const { throughTunnel, tunnelInterfaces } = rules;
-  const believed = [{ addresses: throughTunnel, interfaces: tunnelInterfaces }, ...rules.bound];
+  const believed = [
+    { addresses: throughTunnel, interfaces: tunnelInterfaces },
+    // What comes out of the tunnel was proven there.
+    ...rules.bound.map(({ addresses, interfaces }) => ({
+      addresses: addresses.without(throughTunnel),
+      interfaces: [...interfaces, ...tunnelInterfaces],
+    })),
+  ];
   return rules.input
     .filter(({ protocol }) => protocol !== 'udp')
     .flatMap((rule) => {
@@ -34,7 +37,6 @@ export function admittedBy(rules: HostRules, backend: 'nftables' | 'ufw'): Admit
         through: through === null ? null : [...through],
       });
       const sources = sourcesOf(rule, rules);
-      if (backend === 'ufw' && rule.who !== 'addresses') return [entry(sources, null)];
       const anywhere = believed.reduce((left, { addresses }) => left.without(addresses), sources);
       return [
         entry(anywhere, null),
@@ -59,7 +61,8 @@ export function refuseLockOut(admitted: Admitted, login: readonly string[] | nul
       AddressSet.of(at).has(own) &&
       AddressSet.of(addresses).has(client),
   );
-  if (matching.some(({ through }) => through === null || device === '' || through.includes(device))) return;
+  if (device === '' && matching.length > 0) return;
+  if (matching.some(({ through }) => through === null || through.some((name) => isNamed(device, name)))) return;
   const message = 'these rules would not let in the connection that lab itself is using';
   const interfaces = [...new Set(matching.flatMap(({ through }) => through ?? []))];
   if (matching.length > 0)
@@ -78,6 +81,11 @@ export function refuseLockOut(admitted: Admitted, login: readonly string[] | nul
 function sourcesOf({ who, addresses }: Rule, { inside }: HostRules): AddressSet {
   if (who === 'anyone') return AddressSet.everything;
   return who === 'internet' ? AddressSet.everything.without(inside) : addresses;
+}
+
+/** A star at the end of a name stands for the rest, as for nft(8). */
+function isNamed(device: string, name: string): boolean {
+  return name.endsWith('*') ? device.startsWith(name.slice(0, -1)) : device === name;
 }
 
 /** As `AddressSet.of` reads them. */

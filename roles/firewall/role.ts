@@ -60,7 +60,7 @@ async function withTable(context: RoleContext<Params>): Promise<ResourceTree> {
     directory({ path: '/etc/lab', mode: '0700' }),
     firewallRules({
       content: renderNftables(rules, params, host.connection.port ?? 22),
-      admitted: admittedBy(rules, 'nftables'),
+      admitted: admittedBy(rules),
     }),
     loadedAtBoot(loader),
     wayToInternet(context, rules),
@@ -111,7 +111,7 @@ function withUfw({ host, inventory, params }: RoleContext<Params>): ResourceTree
   const [ipv4, ipv6] = families.map((family) => ufwRulesOf(rules, family, devices)) as [UfwRule[], UfwRule[]];
   return [
     file({ path: hostScript, content: readRoleFile('firewall/host.sh'), mode: '0755' }),
-    ufwRules({ rules: { ipv4, ipv6 }, admitted: admittedBy(rules, 'ufw') }),
+    ufwRules({ rules: { ipv4, ipv6 }, admitted: admittedBy(rules) }),
     ownLine(),
     withoutService(),
   ];
